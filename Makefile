@@ -1,0 +1,30 @@
+# make demo      set everything up, train on the built-in digits, write the report
+# make test      set everything up, run the tests
+# make check     all of CI: ruff, mypy, tests
+# make bench     our training step and evaluation against a plain hand-written loop
+# make setup     .venv with the package in it; done again only when pyproject.toml changes
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+JOBS ?= 2
+
+.PHONY: demo setup test check bench
+demo: setup
+	$(BIN)/stratiform demo
+
+setup: $(READY)
+$(READY): pyproject.toml scripts/setup.sh
+	bash scripts/setup.sh $(VENV)
+	@touch $@
+
+test: setup
+	$(BIN)/python -m pytest -n $(JOBS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n $(JOBS)
+
+bench: setup
+	$(BIN)/python benchmarks/against_plain_loop.py
