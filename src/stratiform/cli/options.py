@@ -1,0 +1,75 @@
+"""What every command takes, and how it answers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command found: `values` for machines, `text` for people; not `ok`: exit status 1."""
+
+    values: Mapping[str, Any]
+    text: tuple[RenderableType, ...]
+    ok: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(ABC):
+    """A command: its fields are its flags, its `work` is what it does."""
+
+    json: bool = False
+    """Print one JSON object on standard output, everything else on standard error."""
+    seed: int | None = None
+    """Where all random choices start (0, or for training the recipe's)."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+    @classmethod
+    def adapted(cls, words: Sequence[str]) -> type[Self]:
+        """This command with the flags that the words ask for: `train` has those of the recipe."""
+        return cls
+
+    def with_defaults(self) -> Self:
+        """These options with the defaults that depend on them: a run's own data."""
+        return self
+
+    @abstractmethod
+    def work(self) -> Answer: ...
+
+    def answer(self) -> int:
+        """Works, prints the answer and returns the exit status."""
+        if self.json:
+            with contextlib.redirect_stdout(sys.stderr):
+                answer = self.work()
+            print(json.dumps(plain(answer.values), allow_nan=False))
+        else:
+            from stratiform.cli.tables import show
+
+            answer = self.work()
+            show(*answer.text)
+        return 0 if answer.ok else 1
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON has it: numbers that are not finite become null, arrays lists, paths strings."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
