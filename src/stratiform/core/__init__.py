@@ -1,0 +1,1 @@
+"""The kernel: one walk from the top down, one pick at each level. No network, no data set, no file access."""

@@ -1,0 +1,98 @@
+"""Probability as values: frozen dataclasses of tensors, elementwise log-probabilities in nats. `HEADS` names the likelihoods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from torch import Tensor
+
+from stratiform.distributions import families, logistic
+from stratiform.distributions.gaussian import Gaussian, gaussian_kl
+from stratiform.distributions.image import Bernoulli, Binned, Density, Image
+from stratiform.distributions.tools import Distribution, total
+from stratiform.errors import UserError
+
+Make = Callable[[Tensor, Tensor, int], Image]  # (mean, log_scale, bins) -> a distribution over images on a grid
+
+
+@dataclass(frozen=True)
+class HeadKind:
+    """One named likelihood: what it is, and how its values are made of a location and a log-scale."""
+
+    title: str
+    binned: Make | None = None  # None: binary data only
+    density: families.Family | None = None  # the plain density, for continuous data
+    normalised: bool = True  # its masses sum to 1
+
+
+def _location_scale(title: str, family: families.Family) -> HeadKind:
+    return HeadKind(title, partial(Binned, family), family)
+
+
+HEADS: dict[str, HeadKind] = {
+    "bernoulli": HeadKind("binary pixels"),
+    "laplace": _location_scale("Laplace, binned", families.Laplace()),
+    "gaussian": _location_scale("Gaussian, binned", families.Normal()),
+    "logistic": _location_scale("discretised logistic", families.Logistic()),
+    "logistic-openai": HeadKind("PixelCNN++'s approximate code", logistic.openai, normalised=False),
+    "logistic-iaf": HeadKind("IAF's code, without tails", logistic.iaf, normalised=False),
+    "logistic-agave": HeadKind("AGAVE's Eq. 8, without tails", logistic.agave, normalised=False),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likelihood:
+    """p(x | h), by name. Scales are in units of the image's range [0, 1]."""
+
+    name: str = "laplace"
+    """one of HEADS: bernoulli (binary images), laplace, gaussian, logistic (grey levels or continuous), or a paper's dialect"""
+    scale: float = 0.125
+    """the scale (Laplace's b, Gaussian's sigma), or where learning starts"""
+    learn: Literal["no", "image", "channel", "pixel"] = "no"
+    """learn one scale for all, one per channel, or let the network give one per pixel and channel"""
+    density: bool = False
+    """train the plain density on quantised images, as the reference VLAE code does; evaluation is binned all the same"""
+
+    def __post_init__(self) -> None:
+        if self.name not in HEADS:
+            raise UserError(f"likelihood {self.name!r} is unknown; choose one of {', '.join(HEADS)}")
+        if not self.scale > 0.0:
+            raise UserError(f"the likelihood's scale is {self.scale}; it must be above 0, for instance 0.125")
+
+    def check(self, bins: int | None) -> None:
+        """Refuses data that this likelihood is no distribution for.
+
+        Args:
+            bins: the data's number of levels; 2 is binary, None continuous.
+
+        Raises:
+            UserError: with the likelihoods that fit.
+        """
+        kind = HEADS[self.name]
+        fits = bins == 2 if kind.binned is None else bins is not None or kind.density is not None
+        if not fits:
+            data = "continuous data" if bins is None else f"data of {bins} levels"
+            raise UserError(
+                f"likelihood {self.name!r} is no distribution for {data}; use one of {', '.join(fitting(bins))}"
+                + (", or binarise the data (--data.binarise dynamic)" if self.name == "bernoulli" else "")
+            )
+
+
+def fitting(bins: int | None) -> tuple[str, ...]:
+    """The names of the likelihoods that are distributions (and normalised) for data of so many levels."""
+
+    def fits(kind: HeadKind) -> bool:
+        if kind.binned is None:
+            return bins == 2
+        return kind.normalised and (bins is not None or kind.density is not None)
+
+    return tuple(name for name, kind in HEADS.items() if fits(kind))
+
+
+__all__ = [
+    "HEADS", "Bernoulli", "Binned", "Density", "Distribution", "Gaussian", "HeadKind", "Image", "Likelihood",
+    "fitting", "gaussian_kl", "total",
+]  # fmt: skip

@@ -1,0 +1,58 @@
+"""The diagonal Gaussian of priors and posteriors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from stratiform.distributions.tools import at_least_float, clamp_log_scale
+
+HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """N(mean, exp(log_scale)^2), elementwise."""
+
+    mean: Tensor  # [B, ...]
+    log_scale: Tensor  # [B, ...], log of the standard deviation
+
+    @classmethod
+    def from_raw(cls, raw: Tensor) -> Gaussian:
+        """A network's output [B, 2 C, ...] -> mean and log-scale [B, C, ...] each."""
+        mean, log_scale = raw.chunk(2, 1)
+        return cls(at_least_float(mean), clamp_log_scale(log_scale))
+
+    @classmethod
+    def standard(cls, shape: tuple[int, ...], like: Tensor) -> Gaussian:
+        """N(0, I) of [B, *shape], with the batch size, type and device of `like` [B, ...]."""
+        zero = at_least_float(like).new_zeros(like.shape[0], *shape)
+        return cls(zero, zero)
+
+    @property
+    def scale(self) -> Tensor:
+        """The standard deviation, [B, ...]."""
+        return self.log_scale.exp()
+
+    def draw(
+        self, noise: Tensor | None = None, temperature: float = 1.0, generator: Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """z = mean + temperature * scale * noise, and log N(z) at temperature 1, both [B, ...]."""
+        if noise is None:
+            shape, kind = self.mean.shape, {"dtype": self.mean.dtype, "device": self.mean.device}
+            noise = torch.randn(shape, generator=generator, **kind) if generator else torch.randn(shape, **kind)
+        noise = temperature * noise
+        return self.mean + self.scale * noise, -0.5 * noise**2 - self.log_scale - HALF_LOG_2PI
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log N(z), [B, ...], in nats."""
+        return -0.5 * ((z - self.mean) / self.scale) ** 2 - self.log_scale - HALF_LOG_2PI
+
+
+def gaussian_kl(q: Gaussian, p: Gaussian) -> Tensor:
+    """KL(q || p), elementwise [B, ...], in nats: log S - log s + (s^2 + (m - M)^2) / (2 S^2) - 1/2."""
+    log_ratio = q.log_scale - p.log_scale
+    return 0.5 * (torch.exp(2.0 * log_ratio) + ((q.mean - p.mean) / p.scale) ** 2 - 1.0) - log_ratio

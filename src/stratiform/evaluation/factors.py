@@ -1,0 +1,57 @@
+"""What is known about each image: labels, attributes of the source, and what can be measured on the image itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One property of N images.
+
+    Angles (hue) are numbers on a circle: they are compared as points of it, so that 0.99 and 0.01 turns are close.
+    """
+
+    name: str
+    kind: Literal["class", "number", "angle"]
+    values: np.ndarray  # [N]: class indices; or float64 numbers (angles in turns), NaN where it could not be measured
+
+    def __post_init__(self) -> None:
+        kind = self.values.dtype.kind
+        if self.values.ndim != 1 or (kind not in "iu" if self.kind == "class" else kind != "f"):
+            raise ValueError(
+                f"factor {self.name} of kind {self.kind} is {self.values.dtype} {list(self.values.shape)}; "
+                "give one integer per image for a class, one float per image for a number or an angle"
+            )
+
+    @classmethod
+    def named(cls, name: str, values: np.ndarray) -> Factor:
+        """The kind from the values: integers are classes, floats are numbers, and hues are angles."""
+        if values.dtype.kind in "iub":
+            return cls(name, "class", values.astype(np.int64))
+        return cls(name, "angle" if name.split("_")[-1] == "hue" else "number", values.astype(np.float64))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def known(self) -> np.ndarray:
+        """[N] bool: where the factor could be measured."""
+        return np.isfinite(self.values)
+
+    @property
+    def constant(self) -> bool:
+        """Nothing can be known of a factor that never changes, nor control it."""
+        values = self.values[self.known]
+        return len(values) == 0 or bool(np.ptp(values) == 0)
+
+    def points(self) -> np.ndarray:
+        """[N, d] float64, in which distances make sense: one-hot classes, numbers as they are, angles on the unit circle."""
+        if self.kind == "class":
+            return np.eye(int(self.values.max()) + 1)[self.values]
+        if self.kind == "angle":
+            return np.stack([np.cos(2 * np.pi * self.values), np.sin(2 * np.pi * self.values)], 1)
+        return self.values[:, None]

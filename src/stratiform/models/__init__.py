@@ -1,0 +1,21 @@
+"""One paper, one file. A line in `MODELS` brings all the laws with it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from stratiform.core.model import LatentModel
+from stratiform.models.vae import VAE
+from stratiform.models.vlae import VLAE
+from stratiform.spec import ImageSpec
+
+
+class Model(Protocol):
+    """The choices of one model: a frozen dataclass."""
+
+    def build(self, spec: ImageSpec) -> LatentModel:
+        """The model for images of this spec; raises UserError where it cannot be one."""
+        ...
+
+
+MODELS: dict[str, type[Model]] = {"vae": VAE, "vlae": VLAE}

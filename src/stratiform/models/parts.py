@@ -1,0 +1,91 @@
+"""Levels, recognisers and settings that several models share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from stratiform.core.decoder import Factorised, Head
+from stratiform.core.hierarchy import Carry, Hierarchy, Level
+from stratiform.core.model import LatentModel
+from stratiform.core.posterior import TopDown
+from stratiform.distributions import Distribution, Gaussian, Likelihood
+from stratiform.errors import UserError
+from stratiform.nn.ladder import Ladder, conv_ladder, dense_ladder
+from stratiform.spec import ImageSpec
+
+
+class Free(Level):
+    """p(z_l) = N(0, I), whatever is above; the step is u([h; v(z)]) (VLAE, Eq. 9)."""
+
+    def __init__(self, units: int, inject: nn.Module, step: nn.Module) -> None:
+        super().__init__()
+        self.shape, self.inject, self.merge = (units,), inject, step
+
+    def prior(self, h: Tensor) -> tuple[Distribution, Tensor]:
+        return Gaussian.standard(self.shape, h), h
+
+    def step(self, h: Tensor, z: Tensor) -> Tensor:
+        v = self.inject(z)
+        return self.merge(torch.cat([h, v], 1) if h.shape[1] else v)
+
+
+class FromTrail(nn.Module):
+    """q(z_l | x) = N from the trail at the level's own height, blind to h (VLAE, Eq. 13)."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, e: Tensor, h: Tensor, p: Distribution, carry: Carry) -> tuple[Distribution, Carry]:
+        return Gaussian.from_raw(self.head(e)), carry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """The networks of a ladder."""
+
+    kind: Literal["conv", "dense"] = "conv"
+    """convolutional below and dense at the top, or dense throughout"""
+    width: int = 32
+    """channels at the first scale (conv); they double with every halving, up to four times as many"""
+    hidden: int = 512
+    """units of every dense layer"""
+    gate: float = 0.1
+    """where the weight of a code injected below the top starts; at 0.1, as in the reference, the upper levels learn first"""
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.hidden) < 1:
+            raise UserError(f"width {self.width} and hidden {self.hidden} must be 1 or more")
+
+    def ladder(self, spec: ImageSpec, outputs: int, units: tuple[int, ...]) -> Ladder:
+        if self.kind == "dense":
+            return dense_ladder(spec.shape, outputs, units, self.hidden, self.gate)
+        if min(spec.height, spec.width) < 4:
+            raise UserError(
+                f"images of {spec.height} x {spec.width} are too small for the convolutional network, which needs at "
+                "least 4 x 4; use --model.network.kind dense, or larger images (--data.size)"
+            )
+        return conv_ladder(spec.shape, outputs, units, self.width, self.hidden, self.gate)
+
+
+def free_ladder(network: Network, likelihood: Likelihood, units: tuple[int, ...], spec: ImageSpec) -> LatentModel:
+    """A flat prior at every level, and a ladder of depth: VAE (one level) and VLAE."""
+    if not units or min(units) < 1:
+        raise UserError(f"latents are {units}; give the units of every level, bottom to top, each at least 1: 2 2 2")
+    head = Head(likelihood, spec)
+    nets = network.ladder(spec, head.outputs, units)
+    return assemble(nets, units, head)
+
+
+def assemble(nets: Ladder, units: tuple[int, ...], head: Head) -> LatentModel:
+    """Free levels and their recognisers around the networks of a ladder."""
+    levels = [Free(n, inject, step) for n, inject, step in zip(units, nets.injections, nets.steps, strict=True)]
+    return LatentModel(
+        Hierarchy(levels),
+        TopDown(nets.trail, [FromTrail(net) for net in nets.heads]),
+        Factorised(nets.readout, head),
+    )

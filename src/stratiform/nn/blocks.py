@@ -1,0 +1,78 @@
+"""The layers that the ladders are made of. No batch statistics: group normalisation over maps, layer normalisation over vectors."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SLOPE = 0.1  # of the leaky ReLU, as the reference VLAE
+
+
+def activation() -> nn.Module:
+    return nn.LeakyReLU(SLOPE)
+
+
+def dense(inputs: int, outputs: int) -> nn.Sequential:
+    """[B, inputs] -> [B, outputs]: linear, layer normalisation, leaky ReLU."""
+    return nn.Sequential(nn.Linear(inputs, outputs), nn.LayerNorm(outputs), activation())
+
+
+def same(inputs: int, outputs: int) -> nn.Sequential:
+    """[B, inputs, H, W] -> [B, outputs, H, W]: 3x3 convolution, group normalisation, leaky ReLU."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), group_norm(outputs), activation())
+
+
+def down(inputs: int, outputs: int) -> nn.Sequential:
+    """[B, inputs, H, W] -> [B, outputs, ceil(H / 2), ceil(W / 2)]."""
+    return nn.Sequential(Halve(inputs, outputs), group_norm(outputs), activation())
+
+
+def up(inputs: int, outputs: int, size: tuple[int, int]) -> nn.Sequential:
+    """[B, inputs, ceil(H / 2), ceil(W / 2)] -> [B, outputs, H, W] with (H, W) = size."""
+    return nn.Sequential(Double(inputs, outputs, size), group_norm(outputs), activation())
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
+    """Up to 8 groups, as many as divide the channels."""
+    return nn.GroupNorm(math.gcd(8, channels), channels)
+
+
+def halved(size: tuple[int, int]) -> tuple[int, int]:
+    """(H, W) -> (ceil(H / 2), ceil(W / 2))"""
+    return (size[0] + 1) // 2, (size[1] + 1) // 2
+
+
+class Halve(nn.Module):
+    """4x4 convolution of stride 2; an odd side is first padded by one."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(inputs, outputs, 4, stride=2, padding=1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return self.convolution(F.pad(h, (0, h.shape[3] % 2, 0, h.shape[2] % 2)))
+
+
+class Double(nn.Module):
+    """4x4 transposed convolution of stride 2, cropped to `size`."""
+
+    def __init__(self, inputs: int, outputs: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.convolution, self.size = nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1), size
+
+    def forward(self, h: Tensor) -> Tensor:
+        return self.convolution(h)[:, :, : self.size[0], : self.size[1]]
+
+
+class Gate(nn.Module):
+    """A learnt weight per channel, from `start`: how much of an injected code is let in."""
+
+    def __init__(self, channels: int, dimensions: int, start: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((channels, *[1] * dimensions), start))
+
+    def forward(self, v: Tensor) -> Tensor:
+        return self.weight * v

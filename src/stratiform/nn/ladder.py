@@ -1,0 +1,172 @@
+"""The networks of a ladder: a trail up, one step per level down, and the readout to the image's parameters.
+
+Level l of L reads the trail at its own height and is injected at the same height: level 1 near the image, through few
+layers; the top through all of them. That difference in depth is all that tells the levels of a VLAE apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from stratiform.nn.blocks import Double, Gate, dense, down, halved, same, up
+
+SMALLEST = 4  # a map is halved while its smaller side stays at least this
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Everything per level is bottom -> top. The state above the top has no features."""
+
+    trail: nn.Module  # x [B, C, H, W] -> h_1 .. h_L
+    heads: tuple[nn.Module, ...]  # h_l -> raw parameters [B, 2 units] of q
+    injections: tuple[nn.Module, ...]  # v_l: z_l [B, units] -> features to concatenate
+    steps: tuple[nn.Module, ...]  # u_l: [state; v_l(z_l)] -> next state
+    readout: nn.Module  # state -> [B, P, H, W]
+
+
+class Trail(nn.Module):
+    """h_0 = x, h_l = g_l(h_{l-1}): all of h_1 .. h_L (VLAE, Eq. 12)."""
+
+    def __init__(self, blocks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        trail, h = [], x
+        for block in self.blocks:
+            h = block(h)
+            trail.append(h)
+        return tuple(trail)
+
+
+def dense_ladder(shape: tuple[int, int, int], outputs: int, units: Sequence[int], hidden: int, gate: float) -> Ladder:
+    """Fully connected: two layers of `hidden` units per level each way.
+
+    Args:
+        shape: of an image, [C, H, W].
+        outputs: P, parameters per pixel.
+        units: per level, bottom -> top.
+        hidden: width of every layer.
+        gate: where the weight of an injected code starts, below the top.
+    """
+    channels, height, width = shape
+    top = len(units) - 1
+    pixels = math.prod(shape)
+    return Ladder(
+        trail=Trail([
+            nn.Sequential(*_flat(level == 0), dense(pixels if level == 0 else hidden, hidden), dense(hidden, hidden))
+            for level in range(len(units))
+        ]),
+        heads=tuple(nn.Linear(hidden, 2 * n) for n in units),
+        injections=tuple(
+            dense(n, hidden) if level == top else nn.Sequential(dense(n, hidden), Gate(hidden, 0, gate))
+            for level, n in enumerate(units)
+        ),
+        steps=tuple(
+            nn.Sequential(dense(hidden if level == top else 2 * hidden, hidden), dense(hidden, hidden))
+            for level in range(len(units))
+        ),
+        readout=nn.Sequential(nn.Linear(hidden, outputs * height * width), nn.Unflatten(1, (outputs, height, width))),
+    )  # fmt: skip
+
+
+def conv_ladder(
+    shape: tuple[int, int, int], outputs: int, units: Sequence[int], width: int, hidden: int, gate: float
+) -> Ladder:
+    """Convolutional below, dense at the top: each level but the top halves the image while that can be done.
+
+    The top level is a vector; the level beneath it is injected there, and its step makes the smallest map.
+
+    Args:
+        width: channels at the first scale; they double with every halving, up to four times as many.
+        hidden: width of the dense layers.
+        shape, outputs, units, gate: as in `dense_ladder`.
+    """
+    scales = _Scales.of(shape, len(units), width)
+    levels = range(len(units))
+    top, expander = len(units) - 1, max(len(units) - 2, 0)
+    smallest = scales.channels[-1] * math.prod(scales.sizes[-1])
+
+    trail: list[nn.Module] = [scales.up_the_trail(level) for level in levels]
+    trail[top].append(nn.Sequential(nn.Flatten(), dense(smallest, hidden), dense(hidden, hidden)))
+    heads: list[nn.Module] = [scales.head(level, units[level]) for level in levels[:top]]
+    heads.append(nn.Linear(hidden, 2 * units[top]))
+
+    injections: list[nn.Module] = []
+    steps: list[nn.Module] = []
+    for level, n in enumerate(units):
+        if level >= expander:
+            v = [dense(n, hidden)] + ([Gate(hidden, 0, gate)] if level < top else [])
+            u = [dense(hidden if level == top else 2 * hidden, hidden)]
+            if level == expander:
+                u += [dense(hidden, smallest), nn.Unflatten(1, (scales.channels[-1], *scales.sizes[-1]))]
+        else:
+            c, size = scales.at(level)
+            v = [dense(n, c * math.prod(size)), nn.Unflatten(1, (c, *size)), Gate(c, 2, gate)]
+            u = [same(2 * c, c)]
+        injections.append(nn.Sequential(*v))
+        steps.append(nn.Sequential(*u, *(scales.down_the_ladder(level) if level <= expander else ())))
+    return Ladder(Trail(trail), tuple(heads), tuple(injections), tuple(steps), scales.readout(outputs))
+
+
+@dataclass(frozen=True)
+class _Scales:
+    """Which map each level lives on. Index 0 of `sizes` and `channels` is the image itself."""
+
+    sizes: tuple[tuple[int, int], ...]
+    channels: tuple[int, ...]
+    reached: tuple[int, ...]  # per level, how often the image has been halved there
+
+    @classmethod
+    def of(cls, shape: tuple[int, int, int], levels: int, width: int) -> _Scales:
+        sizes = [shape[1:]]
+        while min(halved(sizes[-1])) >= SMALLEST:
+            sizes.append(halved(sizes[-1]))
+        halvings = len(sizes) - 1
+        channels = (shape[0], *(width * min(2**i, 4) for i in range(halvings)))
+        highest_map = max(levels - 1, 1)  # the last level on a map takes what halvings are left
+        reached = tuple(min(i + 1, halvings) if i + 1 < highest_map else halvings for i in range(levels))
+        if halvings == 0:  # too small to halve: every map has the size of the image
+            sizes, channels, reached = [shape[1:]] * 2, (shape[0], width), (1,) * levels
+        return cls(tuple(sizes), channels, reached)
+
+    def at(self, level: int) -> tuple[int, tuple[int, int]]:
+        return self.channels[self.reached[level]], self.sizes[self.reached[level]]
+
+    def up_the_trail(self, level: int) -> nn.Sequential:
+        """g_l up to its map; the top's dense layers come after."""
+        start, end = (self.reached[level - 1] if level else 0), self.reached[level]
+        blocks = [self._down(i) for i in range(start, end)]
+        is_top = level == len(self.reached) - 1
+        return nn.Sequential(*blocks) if is_top else nn.Sequential(*blocks, same(self.channels[end], self.channels[end]))
+
+    def head(self, level: int, units: int) -> nn.Module:
+        c, size = self.at(level)
+        size = halved(size)
+        return nn.Sequential(down(c, c), nn.Flatten(), nn.Linear(c * math.prod(size), 2 * units))
+
+    def down_the_ladder(self, level: int) -> list[nn.Module]:
+        """After the step of `level`: refine its map, then double it to the map of the level beneath."""
+        start, end = self.reached[level], (self.reached[level - 1] if level else 1)
+        c = self.channels[start]
+        return [same(c, c), *(self._up(i) for i in range(start, end, -1))]
+
+    def readout(self, outputs: int) -> nn.Module:
+        if self.sizes[1] == self.sizes[0]:
+            return nn.Conv2d(self.channels[1], outputs, 3, padding=1)
+        return Double(self.channels[1], outputs, self.sizes[0])
+
+    def _down(self, i: int) -> nn.Module:
+        block = same if self.sizes[i] == self.sizes[i + 1] else down
+        return block(self.channels[i], self.channels[i + 1])
+
+    def _up(self, i: int) -> nn.Module:
+        return up(self.channels[i], self.channels[i - 1], self.sizes[i - 1])
+
+
+def _flat(first: bool) -> tuple[nn.Module, ...]:
+    return (nn.Flatten(),) if first else ()
