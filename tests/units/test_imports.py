@@ -74,7 +74,8 @@ def test_models_import_no_other_model() -> None:
     names = {path.stem for path in models.glob("*.py")} - {"__init__", "parts"}
     for path in models.glob("*.py"):
         if path.stem != "__init__":
-            wrong = [name for name in ours(path) if name.startswith("models.") and name.split(".")[1] in names - {path.stem}]
+            others = tuple(f"models.{name}" for name in names - {path.stem})
+            wrong = [name for name in ours(path) if is_within(name, others)]
             assert not wrong, f"models/{path.name} may not import {wrong}"
 
 

@@ -21,7 +21,7 @@ class Command:
 COMMANDS = {
     "demo": Command("", "train on the built-in digits, measure, write a report: everything, offline", "train", "Demo"),
     "recipes": Command("", "what can be trained, how long it takes, what number to expect", "train", "Recipes"),
-    "datasets": Command("[NAME]", "what there is to train on; NAME: what is in it, and a contact sheet", "sources", "Datasets"),
+    "datasets": Command("[NAME]", "what there is to train on; NAME: what it holds", "sources", "Datasets"),
     "train": Command("RECIPE", "train; the same command again goes on where it stopped", "train", "Train"),
     "evaluate": Command("RUN", "bounds on log p(x), bits per dimension, KL of each level", "measure", "Evaluate"),
     "levels": Command("RUN", "which level knows, and which controls, each factor", "measure", "Levels"),

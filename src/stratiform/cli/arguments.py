@@ -1,4 +1,4 @@
-"""From words to values: tyro makes the flags from a command's dataclass; its errors are shortened here, in one place."""
+"""From words to values: tyro makes the flags from a command's dataclass; its errors are shortened here alone."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, Failed):
         return str(error), 1
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"the disk is full ({error.filename or 'no space left'}); free some space and give the same command again", 1
+        return f"the disk is full ({error.filename or 'no space'}); free some, then give the same command again", 1
     if isinstance(error, OSError):
         return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1
     if isinstance(error, MemoryError):
