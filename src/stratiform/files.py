@@ -24,7 +24,8 @@ def atomic(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise Failed(f"cannot write {path}: {error.strerror or error}; free some space or choose another place") from error
+        reason = error.strerror or error
+        raise Failed(f"cannot write {path}: {reason}; free some space or choose another place") from error
     finally:
         temporary.unlink(missing_ok=True)
 

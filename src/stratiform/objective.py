@@ -43,7 +43,7 @@ class ELBO:
 
 @dataclass(frozen=True, kw_only=True)
 class FreeBits:
-    """The ELBO whose KL cannot pull a channel below a floor (Kingma et al. 2016): sum over channels of max(nats, KL_c).
+    """The ELBO with a floor under the KL of each channel (Kingma et al. 2016): sum over channels of max(nats, KL_c).
 
     KL_c is a channel's KL, summed over space and *averaged over the batch*; a unit of a dense level is a channel.
     """
@@ -69,7 +69,7 @@ class FreeBits:
 
 @dataclass(frozen=True, kw_only=True)
 class IWAE:
-    """-log (1/k) sum_i w_i, the importance-weighted bound (Burda et al. 2016). At beta 1 only: a weighted one is no bound."""
+    """-log (1/k) sum_i w_i, the importance-weighted bound (Burda et al. 2016); a bound at beta 1 only."""
 
     samples: int = 5
     """k, draws of z per image"""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """Images are float tensors [B, C, H, W] in [0, 1], each value k / (bins - 1); bins = 2 is binary; None is continuous."""
+    """Images are float [B, C, H, W] in [0, 1], each value k / (bins - 1); bins = 2 is binary, None continuous."""
 
     channels: int
     height: int
@@ -23,9 +23,9 @@ class ImageSpec:
 
     def __post_init__(self) -> None:
         if min(self.shape) < 1:
-            raise UserError(f"an image of {self.channels} x {self.height} x {self.width} is empty; every side needs at least 1")
+            raise UserError(f"an image of shape {list(self.shape)} is empty; every side needs at least 1")
         if self.bins is not None and self.bins < 2:
-            raise UserError(f"bins is {self.bins}; give the number of grey levels, at least 2, or None for continuous data")
+            raise UserError(f"bins is {self.bins}; give the number of grey levels, 2 or more, or None: continuous")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -47,11 +47,11 @@ class ImageSpec:
             UserError: with what came and what is allowed.
         """
         if tuple(x.shape[1:]) != self.shape or not x.is_floating_point():
-            wanted = f"float [B, {self.channels}, {self.height}, {self.width}]"
-            raise UserError(f"images are {str(x.dtype).removeprefix('torch.')} {list(x.shape)}; this model takes {wanted}")
+            came = f"{str(x.dtype).removeprefix('torch.')} {list(x.shape)}"
+            raise UserError(f"images are {came}; this model takes float [batch, {', '.join(map(str, self.shape))}]")
         low, high = x.min().item(), x.max().item()
         if not (low >= 0.0 and high <= 1.0):
-            raise UserError(f"image values reach from {low:g} to {high:g}; they must lie in [0, 1]: divide by the largest level")
+            raise UserError(f"image values reach from {low:g} to {high:g}; they must lie in [0, 1]")
         if self.bins is not None:
             level = x * (self.bins - 1)
             off = (level - level.round()).abs().max().item()

@@ -50,8 +50,8 @@ class Head(nn.Module):
         if self.likelihood.learn == "pixel":
             log_scale = log_scale + raw[:, self.channels :]
         location, log_scale = torch.sigmoid(location), clamp_log_scale(log_scale)
-        plain = self.kind.density is not None and (self.bins is None or (self.training and self.likelihood.density))
-        if plain:
+        if self.bins is None or (self.training and self.likelihood.density):
+            assert self.kind.density is not None  # by Likelihood.check
             return Density(self.kind.density, location, log_scale)
         return self.kind.binned(location, log_scale, self.bins)
 
@@ -77,11 +77,12 @@ class Factorised(Decoder):
         self.network, self.head = network, head
 
     def forward(self, h: Tensor) -> Image:
-        return self.head(self.network(h))
+        image: Image = self.head(self.network(h))
+        return image
 
 
 Stepper = Callable[[int, int, Tensor], Tensor]
-"""(i, j, x) -> the parameters [B, P] of pixel (i, j), from the earlier pixels of x [B, C, H, W]; called in raster order."""
+"""(i, j, x) -> the parameters [B, P] of pixel (i, j), from the pixels of x [B, C, H, W] before it; in raster order."""
 
 
 class CausalNet(Protocol):
@@ -107,7 +108,8 @@ class AutoregressiveImage:
     mean = None
 
     def log_prob_each(self, x: Tensor) -> Tensor:
-        return self.head(self.net(x, self.h)).log_prob_each(x)
+        pixels: Image = self.head(self.net(x, self.h))
+        return pixels.log_prob_each(x)
 
     def log_prob(self, x: Tensor) -> Tensor:
         return total(self.log_prob_each(x))
@@ -118,7 +120,7 @@ class AutoregressiveImage:
         step = self.net.stepper(self.h)
         for i in range(height):
             for j in range(width):
-                pixel = self.head(step(i, j, x)[:, :, None, None])
+                pixel: Image = self.head(step(i, j, x)[:, :, None, None])
                 x[:, :, i : i + 1, j : j + 1] = pixel.sample(generator)
         return x
 
@@ -127,12 +129,12 @@ class Autoregressive(Decoder):
     """Pixels one after the other, each given f(z) and those before it.
 
     Args:
-        net: a causal network, also a module.
+        net: a causal network; a module too, so that its parameters are this decoder's.
         head: the likelihood of one pixel given its parameters.
         shape: [C, H, W].
     """
 
-    def __init__(self, net: nn.Module, head: Head, shape: tuple[int, int, int]) -> None:
+    def __init__(self, net: CausalNet, head: Head, shape: tuple[int, int, int]) -> None:
         super().__init__()
         self.net, self.head, self.shape = net, head, shape
 

@@ -54,6 +54,8 @@ class Hierarchy(nn.Module):
         readout: from the last state to f(z), which the decoder reads.
     """
 
+    top: Tensor
+
     def __init__(self, levels: Sequence[Level], top: tuple[int, ...] = (0,), readout: nn.Module | None = None) -> None:
         super().__init__()
         self.levels = nn.ModuleList(levels)
@@ -64,7 +66,7 @@ class Hierarchy(nn.Module):
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shape of z at each level, bottom -> top."""
-        return tuple(level.shape for level in self.levels)
+        return tuple(self._level(index).shape for index in range(len(self.levels)))
 
     def descend(self, n: int, pick: Pick, prior: Guide | None = None) -> tuple[Tensor, tuple[Latent, ...]]:
         """The walk from the top level down.
@@ -88,10 +90,15 @@ class Hierarchy(nn.Module):
             latents.append(latent)
         return self.readout(h), tuple(reversed(latents))
 
+    def _level(self, index: int) -> Level:
+        level = self.levels[index]
+        assert isinstance(level, Level)
+        return level
+
     def _descend_one(
         self, index: int, pick: Pick, prior: Guide | None, h: Tensor, carry: Carry, prior_carry: Carry
     ) -> tuple[Latent, Tensor, Carry, Carry]:
-        level = self.levels[index]
+        level = self._level(index)
         if prior is None:
             p, h = level.prior(h)
         else:
@@ -101,7 +108,7 @@ class Hierarchy(nn.Module):
 
 
 def from_prior(temperature: float = 1.0, generators: Mapping[int, Generator] | None = None) -> Pick:
-    """Generation: z_l ~ p(z_l | z_>l), its scale times `temperature`; the noise of level l from generators[l] where given."""
+    """Generation: z_l ~ p(z_l | z_>l), its scale times `temperature`; level l draws from generators[l] where given."""
     generators = generators or {}
 
     def pick(level: int, h: Tensor, p: Distribution, carry: Carry) -> tuple[Latent, Carry]:
@@ -122,7 +129,7 @@ def with_noise(noise: Mapping[int, Tensor], otherwise: Pick) -> Pick:
 
 
 def given(z: Mapping[int, Tensor], otherwise: Pick) -> Pick:
-    """Holds the *value* of the levels named, [B, *z]: the levels above them then change nothing in a Markov hierarchy."""
+    """Holds the *value* of the levels named, [B, *z]: in a Markov hierarchy those above them then change nothing."""
 
     def pick(level: int, h: Tensor, p: Distribution, carry: Carry) -> tuple[Latent, Carry]:
         if level not in z:

@@ -25,7 +25,7 @@ class Latent:
         return total(self.p.log_prob(self.z))
 
     def kl_each(self) -> Tensor:
-        """KL(q || p) of every unit, [B, *z], in nats: analytic where that is allowed and known, else log q - log p at the draw."""
+        """KL(q || p) of every unit, [B, *z], in nats: analytic where allowed, else log q - log p at the draw."""
         if self.exact and isinstance(self.q, Gaussian) and isinstance(self.p, Gaussian):
             return gaussian_kl(self.q, self.p)
         if self.log_q is None:
@@ -56,7 +56,7 @@ class Terms:
         return self.log_px - self.kls().sum(0)
 
     def log_weight(self) -> Tensor:
-        """log p(x, z) - log q(z | x), [B], for importance-weighted bounds: always at the draw, never an analytic KL."""
+        """log p(x, z) - log q(z | x), [B], for importance-weighted bounds: at the draw, never an analytic KL."""
         log_weight = self.log_px
         for latent in self.latents:
             if latent.log_q is None:

@@ -58,4 +58,5 @@ class LatentModel(nn.Module):
 
     def decode(self, n: int, pick: Pick, prior: Guide | None = None) -> Image:
         """The distribution over n images whose levels are drawn by `pick`."""
-        return self.decoder(self.hierarchy.descend(n, pick, prior)[0])
+        image: Image = self.decoder(self.hierarchy.descend(n, pick, prior)[0])
+        return image

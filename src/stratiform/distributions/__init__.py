@@ -1,4 +1,4 @@
-"""Probability as values: frozen dataclasses of tensors, elementwise log-probabilities in nats. `HEADS` names the likelihoods."""
+"""Probability as values: frozen dataclasses of tensors, log-probabilities in nats. `HEADS` names the likelihoods."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class Likelihood:
     """p(x | h), by name. Scales are in units of the image's range [0, 1]."""
 
     name: str = "laplace"
-    """one of HEADS: bernoulli (binary images), laplace, gaussian, logistic (grey levels or continuous), or a paper's dialect"""
+    """bernoulli (binary images); laplace, gaussian, logistic (grey levels, or continuous); or a dialect, see HEADS"""
     scale: float = 0.125
     """the scale (Laplace's b, Gaussian's sigma), or where learning starts"""
     learn: Literal["no", "image", "channel", "pixel"] = "no"
     """learn one scale for all, one per channel, or let the network give one per pixel and channel"""
     density: bool = False
-    """train the plain density on quantised images, as the reference VLAE code does; evaluation is binned all the same"""
+    """train the plain density on quantised images, as the reference VLAE does; evaluation is binned all the same"""
 
     def __post_init__(self) -> None:
         if self.name not in HEADS:
@@ -72,8 +72,7 @@ class Likelihood:
             UserError: with the likelihoods that fit.
         """
         kind = HEADS[self.name]
-        fits = bins == 2 if kind.binned is None else bins is not None or kind.density is not None
-        if not fits:
+        if not _fits(kind, bins):
             data = "continuous data" if bins is None else f"data of {bins} levels"
             raise UserError(
                 f"likelihood {self.name!r} is no distribution for {data}; use one of {', '.join(fitting(bins))}"
@@ -84,12 +83,13 @@ class Likelihood:
 def fitting(bins: int | None) -> tuple[str, ...]:
     """The names of the likelihoods that are distributions (and normalised) for data of so many levels."""
 
-    def fits(kind: HeadKind) -> bool:
-        if kind.binned is None:
-            return bins == 2
-        return kind.normalised and (bins is not None or kind.density is not None)
+    return tuple(name for name, kind in HEADS.items() if kind.normalised and _fits(kind, bins))
 
-    return tuple(name for name, kind in HEADS.items() if fits(kind))
+
+def _fits(kind: HeadKind, bins: int | None) -> bool:
+    if kind.binned is None:
+        return bins == 2
+    return bins is not None or kind.density is not None
 
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Symmetric location-scale families in standard units, t = (value - mean) / scale, as logarithms that are exact in every tail.
+"""Symmetric location-scale families in standard units, t = (value - mean) / scale, exact in every tail.
 
 Each family answers four questions, and `image.py` makes both densities and binned likelihoods of them. `interval` is
 folded: by symmetry only lower + width / 2 >= 0 is asked for, so that no two masses near 1 are ever subtracted.
@@ -66,18 +66,20 @@ class Normal:
         return -0.5 * t**2 - HALF_LOG_2PI
 
     def log_survival(self, t: Tensor) -> Tensor:
-        return torch.special.log_ndtr(-t)
+        log_survival: Tensor = torch.special.log_ndtr(-t)
+        return log_survival
 
     def log_interval(self, lower: Tensor, width: Tensor) -> Tensor:
         from_lower, from_upper = self.log_survival(lower), self.log_survival(lower + width)
         return from_lower + log1mexp(from_lower - from_upper)
 
     def quantile(self, u: Tensor) -> Tensor:
-        return torch.special.ndtri(u)
+        quantile: Tensor = torch.special.ndtri(u)
+        return quantile
 
 
 class Logistic:
-    """F(t) = sigmoid(t); the interval is log(sigmoid(b) - sigmoid(a)) = -softplus(-b) - softplus(a) + log(1 - e^(a - b))."""
+    """F(t) = sigmoid(t); log(sigmoid(b) - sigmoid(a)) = -softplus(-b) - softplus(a) + log(1 - e^(a - b)) for a < b."""
 
     def log_density(self, t: Tensor) -> Tensor:
         return F.logsigmoid(t) + F.logsigmoid(-t)

@@ -42,8 +42,8 @@ class Gaussian:
     ) -> tuple[Tensor, Tensor]:
         """z = mean + temperature * scale * noise, and log N(z) at temperature 1, both [B, ...]."""
         if noise is None:
-            shape, kind = self.mean.shape, {"dtype": self.mean.dtype, "device": self.mean.device}
-            noise = torch.randn(shape, generator=generator, **kind) if generator else torch.randn(shape, **kind)
+            like = self.mean
+            noise = torch.randn(like.shape, generator=generator, dtype=like.dtype, device=like.device)
         noise = temperature * noise
         return self.mean + self.scale * noise, -0.5 * noise**2 - self.log_scale - HALF_LOG_2PI
 

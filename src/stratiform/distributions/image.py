@@ -81,9 +81,9 @@ class Density:
 class Binned:
     """The mass of each grey level k: F(upper edge) - F(lower edge).
 
-    `grid` places the bins: "centred" has level k at k / (b - 1), with half a step on either side (PixelCNN++); "cells"
-    cuts [0, 1] into b equal cells (IAF, AGAVE). `tails`: "open" extends the first and the last bin to infinity, and the
-    masses sum to 1; "cut" loses what lies outside, as the papers of the "cells" grid print it.
+    `grid` places the bins: "centred" has level k at k / (b - 1), with half a step on either side (PixelCNN++);
+    "cells" cuts [0, 1] into b equal cells (IAF, AGAVE). `tails`: "open" extends the first and the last bin to
+    infinity, and the masses sum to 1; "cut" loses what lies outside, as the papers of the "cells" grid print it.
     """
 
     family: Family
@@ -113,7 +113,7 @@ class Binned:
         return torch.where(x < half, lowest, torch.where(x > 1.0 - half, highest, inner))
 
     def sample(self, generator: Generator | None = None) -> Tensor:
-        """Exact for open tails: the level whose bin the draw falls into. What "cut" has lost goes to the edge levels."""
+        """The level whose bin a draw falls into: exact for open tails; what "cut" loses goes to the edge levels."""
         value = _draw(self.family, self.mean, self.log_scale, generator)
         top = self.bins - 1
         level = torch.round(value * top) if self.grid == "centred" else torch.floor(value * self.bins)

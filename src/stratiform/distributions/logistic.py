@@ -1,4 +1,4 @@
-"""The discretised logistic in the dialects of the papers, for parity; the default of this library is `Binned(Logistic())`.
+"""The discretised logistic in the dialects of the papers, for parity; this library's own is `Binned(Logistic())`.
 
 PixelCNN++ (Salimans et al. 2017): bins centred at k / (b - 1), open tails. Its code replaces a mass below 1e-5 by
 density times width, off by up to 2.15 nats at log-scale -7. IAF (Kingma et al. 2016): b equal cells without tails,

@@ -49,10 +49,8 @@ def at_least_float(raw: Tensor) -> Tensor:
 
 
 def log1mexp(a: Tensor) -> Tensor:
-    """log(1 - exp(-a)) for a > 0, without loss at either end (Maechler 2012); its gradient is finite for every a > 0."""
+    """log(1 - exp(-a)) for a > 0, without loss at either end (Maechler 2012), its gradient finite."""
     small = a < math.log(2.0)
     near = torch.log(-torch.expm1(-torch.where(small, a, torch.ones_like(a))))
     far = torch.log1p(-torch.exp(-torch.where(small, torch.ones_like(a), a)))
     return torch.where(small, near, far)
-
-

@@ -7,6 +7,7 @@ from typing import Protocol
 from stratiform.core.model import LatentModel
 from stratiform.models.vae import VAE
 from stratiform.models.vlae import VLAE
+from stratiform.models.vlae_reference import ReferenceVLAE
 from stratiform.spec import ImageSpec
 
 
@@ -18,4 +19,4 @@ class Model(Protocol):
         ...
 
 
-MODELS: dict[str, type[Model]] = {"vae": VAE, "vlae": VLAE}
+MODELS: dict[str, type[Model]] = {"vae": VAE, "vlae": VLAE, "vlae-reference": ReferenceVLAE}

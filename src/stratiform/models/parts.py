@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,20 +18,34 @@ from stratiform.errors import UserError
 from stratiform.nn.ladder import Ladder, conv_ladder, dense_ladder
 from stratiform.spec import ImageSpec
 
+Join = Callable[[Tensor, Tensor], Tensor]
+
+
+def concatenate(h: Tensor, v: Tensor) -> Tensor:
+    """[h; v], along the channels."""
+    return torch.cat([h, v], 1)
+
 
 class Free(Level):
-    """p(z_l) = N(0, I), whatever is above; the step is u([h; v(z)]) (VLAE, Eq. 9)."""
+    """p(z_l) = N(0, I), whatever is above; the step is u([h; v(z)]) (VLAE, Eq. 9).
 
-    def __init__(self, units: int, inject: nn.Module, step: nn.Module) -> None:
+    Args:
+        units: of z.
+        inject: v, z [B, units] -> features.
+        step: u, from what `join` makes of h and v(z) to the next state; of v(z) alone where nothing is above.
+        join: [h; v] by default.
+    """
+
+    def __init__(self, units: int, inject: nn.Module, step: nn.Module, join: Join | None = None) -> None:
         super().__init__()
-        self.shape, self.inject, self.merge = (units,), inject, step
+        self.shape, self.inject, self.merge, self.join = (units,), inject, step, join or concatenate
 
     def prior(self, h: Tensor) -> tuple[Distribution, Tensor]:
         return Gaussian.standard(self.shape, h), h
 
     def step(self, h: Tensor, z: Tensor) -> Tensor:
         v = self.inject(z)
-        return self.merge(torch.cat([h, v], 1) if h.shape[1] else v)
+        return self.merge(self.join(h, v) if h.shape[1] else v)
 
 
 class FromTrail(nn.Module):
@@ -55,7 +70,7 @@ class Network:
     hidden: int = 512
     """units of every dense layer"""
     gate: float = 0.1
-    """where the weight of a code injected below the top starts; at 0.1, as in the reference, the upper levels learn first"""
+    """where the weight of a code injected below the top starts; small, as in the reference: the top learns first"""
 
     def __post_init__(self) -> None:
         if min(self.width, self.hidden) < 1:

@@ -1,4 +1,4 @@
-"""The layers that the ladders are made of. No batch statistics: group normalisation over maps, layer normalisation over vectors."""
+"""The layers of the ladders. No batch statistics: group normalisation over maps, layer normalisation over vectors."""
 
 from __future__ import annotations
 

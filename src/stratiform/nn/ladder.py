@@ -53,7 +53,7 @@ def dense_ladder(shape: tuple[int, int, int], outputs: int, units: Sequence[int]
         hidden: width of every layer.
         gate: where the weight of an injected code starts, below the top.
     """
-    channels, height, width = shape
+    _, height, width = shape
     top = len(units) - 1
     pixels = math.prod(shape)
     return Ladder(
@@ -141,8 +141,9 @@ class _Scales:
         """g_l up to its map; the top's dense layers come after."""
         start, end = (self.reached[level - 1] if level else 0), self.reached[level]
         blocks = [self._down(i) for i in range(start, end)]
-        is_top = level == len(self.reached) - 1
-        return nn.Sequential(*blocks) if is_top else nn.Sequential(*blocks, same(self.channels[end], self.channels[end]))
+        if level < len(self.reached) - 1:
+            blocks.append(same(self.channels[end], self.channels[end]))
+        return nn.Sequential(*blocks)
 
     def head(self, level: int, units: int) -> nn.Module:
         c, size = self.at(level)
