@@ -1,7 +1,7 @@
 """Models whose every number is known: linear-Gaussian hierarchies made of the real kernel, and a tiny causal network.
 
-In a linear-Gaussian hierarchy every z, every state h and x itself are affine in the same standard normal noise, so that
-log p(x), the exact posterior and its best diagonal approximation are matrix formulas. They are derived here from the
+In a linear-Gaussian hierarchy every z, every state h and x itself are affine in the same standard normal noise, so
+that log p(x), the exact posterior and its best diagonal approximation are matrix formulas. They come from the
 joint covariance, never from the walk that is under test.
 """
 
@@ -58,7 +58,7 @@ class Conditional:
         return -0.5 * torch.linalg.inv(self.covariance).diagonal().log()
 
     def gap(self) -> float:
-        """KL(best diagonal || this), in nats: (sum log Lambda_ii - log det Lambda) / 2, the same for all that is given."""
+        """KL(best diagonal || this), in nats: (sum log Lambda_ii - log det Lambda) / 2, whatever is given."""
         return (-self.log_scale().sum() + 0.5 * torch.linalg.slogdet(self.covariance)[1]).item()
 
 
@@ -84,11 +84,16 @@ class Output:
 
 
 class LinearLevel(Level):
-    def __init__(self, link: Link) -> None:
+    """A link as a level of the kernel. What multiplies the empty state above the `top` is no parameter."""
+
+    def __init__(self, link: Link, *, top: bool) -> None:
         super().__init__()
         self.shape = (len(link.b),)
         for name, value in vars(link).items():
-            self.register_parameter(name, nn.Parameter(value.clone()))
+            if top and name in "fm":
+                self.register_buffer(name, value.clone())
+            else:
+                self.register_parameter(name, nn.Parameter(value.clone()))
 
     def prior(self, h: Tensor) -> tuple[Distribution, Tensor]:
         mean = h @ self.m.T + self.b
@@ -109,7 +114,10 @@ class LinearRecogniser(nn.Module):
         of_h, of_x = conditional.gain[:, :states], conditional.gain[:, states:]
         self.carried = above is not None
         self.of_x = nn.Parameter(of_x - above if above is not None else of_x.clone())
-        self.of_h = nn.Parameter(of_h.clone())
+        if of_h.any():
+            self.of_h = nn.Parameter(of_h.clone())
+        else:  # the empty state above the top
+            self.register_buffer("of_h", of_h.clone())
         self.offset = nn.Parameter(conditional.offset.clone())
         self.log_scale = nn.Parameter(conditional.log_scale())
 
@@ -225,7 +233,8 @@ class Known:
         above = [c.gain[:, len(h.m) :] for c, h in zip(found[1:], h_all[1:], strict=True)]
         above.append(torch.zeros(len(z_all[-1].m), len(x.m), dtype=torch.float64))
         recognisers = [
-            LinearRecogniser(c, len(h.m), up if carried else None) for c, h, up in zip(found, h_all, above, strict=True)
+            LinearRecogniser(c, len(h.m), up if carried else None)
+            for c, h, up in zip(found, h_all, above, strict=True)
         ]
         posterior = TopDown(Repeated(len(self.links)), recognisers)
         return self._model(posterior), sum(c.gap() for c in found)
@@ -237,7 +246,8 @@ class Known:
         return self._model(BottomUp([LinearNet(c) for c in found])), sum(c.gap() for c in found)
 
     def _model(self, posterior: nn.Module) -> LatentModel:
-        hierarchy = Hierarchy([LinearLevel(link) for link in self.links], (self.links[-1].f.shape[1],))
+        levels = [LinearLevel(link, top=link is self.links[-1]) for link in self.links]
+        hierarchy = Hierarchy(levels, (self.links[-1].f.shape[1],))
         decoder = Factorised(LinearImage(self.output), DensityHead(self.output.log_scale))
         return LatentModel(hierarchy, posterior, decoder).double().eval()
 
@@ -352,7 +362,9 @@ class TinyCausal(nn.Module):
 
         def step(i: int, j: int, x: Tensor) -> Tensor:
             own = self.first.at(nn.functional.pad(x, (1, 1, 1, 1)), i, j)
-            hidden[:, :, i + 1, j + 1] = torch.tanh(own + (condition if self.condition is None else condition[:, :, 0, 0]))
+            hidden[:, :, i + 1, j + 1] = torch.tanh(
+                own + (condition if self.condition is None else condition[:, :, 0, 0])
+            )
             return self.last.at(hidden, i, j)
 
         return step
@@ -367,9 +379,15 @@ def pixels(spec: ImageSpec, likelihood: Likelihood, seed: int = 0) -> LatentMode
 
 
 def pixels_given_z(spec: ImageSpec, likelihood: Likelihood, seed: int = 0) -> LatentModel:
-    """p(z) p(x | z) with an autoregressive decoder: two levels of one unit, as `shortcut`, with any q."""
+    """p(z) p(x | z) with an autoregressive decoder: two levels of one unit, as `shortcut`, with a q as wide as the prior."""
     known = shortcut((1, 1), spec.shape, seed)
     model = known.top_down()[0]
+    with torch.no_grad():
+        for level, recogniser in zip(model.hierarchy.levels, model.posterior.recognisers, strict=True):
+            recogniser.of_x.mul_(0.1)
+            recogniser.offset.copy_(level.b)
+            recogniser.of_h.copy_(level.m)
+            recogniser.log_scale.copy_(level.log_scale)
     return _autoregressive(model.hierarchy, model.posterior, spec, likelihood, features=3, seed=seed)
 
 

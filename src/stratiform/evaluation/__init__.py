@@ -1,1 +1,1 @@
-"""What a trained model is worth: bounds on log p(x), what each level learnt, and the laws that make the numbers probabilities."""
+"""What a trained model is worth: bounds on log p(x), what each level learnt, the laws of probability."""

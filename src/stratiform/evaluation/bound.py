@@ -6,8 +6,8 @@ With log-weights log w_s = log p(x, z_s) - log q(z_s | x) of k draws of z (Burda
 
 Both come from the same draws, so the first inequality holds for every image, exactly. No analytic KL enters a weight
 (with it the second would be no bound); the KL reported per level is analytic where the posterior allows it. Draws are
-functions of (seed, image, sample), so every number is the same whatever the batch and chunk, up to rounding. Nothing is
-left out of a mean: a weight that is not finite ends the evaluation, and the error names the image.
+functions of (seed, image, sample), so every number is the same whatever the batch and chunk, up to rounding. No mean
+leaves an image out: a weight that is not finite ends the evaluation, and the error names the image.
 """
 
 from __future__ import annotations
@@ -176,12 +176,9 @@ def evaluate(
         log_likelihood_bound_stderr=bound.stderr(),
         bits_per_dim=bits_per_dim(bound.mean.item(), spec, grid),
         auxiliary_bits_per_dim=bits_per_dim(auxiliary.mean.item(), spec, grid) if auxiliary.count else None,
-        levels=tuple(
-            LevelBound(level=i + 1, kl=kl.mean[i].item(), units=code.mean.numel(), active_units=active_units(code.variance))
-            for i, code in enumerate(codes)
-        ),
+        levels=tuple(_level(i, kl.mean[i], code) for i, code in enumerate(codes)),
         effective_samples=effective.mean.item(),
-    )  # fmt: skip
+    )
 
 
 def bits_per_dim(log_p: float, spec: ImageSpec, grid: int | None = None) -> float | None:
@@ -201,6 +198,11 @@ def bits_per_dim(log_p: float, spec: ImageSpec, grid: int | None = None) -> floa
 def active_units(variance: Tensor) -> int:
     """How many units have Var_x E_q[u | x] > 0.01, from that variance, [*z]."""
     return int((variance > ACTIVE).sum())
+
+
+def _level(index: int, kl: Tensor, code: _Moments) -> LevelBound:
+    active = active_units(code.variance)
+    return LevelBound(level=index + 1, kl=kl.item(), units=code.mean.numel(), active_units=active)
 
 
 def _chunks(
@@ -232,10 +234,11 @@ def _refuse_non_finite(weights: Tensor, terms: Terms, first: int) -> None:
         return
     sample, image = broken[0].tolist()
     row = sample * weights.shape[1] + image
+    log_px = terms.log_px[row].item()
     kls = ", ".join(f"{kl:.4g}" for kl in terms.kls()[:, row].tolist())
     raise Failed(
-        f"the log-weight of image {first + image} is {weights[sample, image].item()} (log p(x|z) "
-        f"{terms.log_px[row].item():.4g}, KL of levels 1 to L: {kls or 'none'}): no mean leaves an image out, so there is no bound"
+        f"the log-weight of image {first + image} is {weights[sample, image].item()} (log p(x|z) {log_px:.4g}, "
+        f"KL of levels 1 to L: {kls or 'none'}); no image is left out, so there is no bound"
     )
 
 

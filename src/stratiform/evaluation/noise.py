@@ -34,7 +34,7 @@ def keyed(seed: int, image: Tensor, sample: Tensor) -> Draw:
 
 
 def standard_normal(seed: int, level: int, image: Tensor, sample: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """[B, *shape] float64, row r a function of (seed, level, image[r], sample[r]) alone; 52 bits each, |value| < 8.3."""
+    """[B, *shape] float64, row r a function of (seed, level, image[r], sample[r]) alone, 52 bits each."""
     key = torch.full_like(image, _signed(seed))
     for word in (level, image, sample):
         key = _scrambled(key + GOLDEN) ^ word
