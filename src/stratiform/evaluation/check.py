@@ -65,6 +65,4 @@ def tick(name: str, case: Case) -> Tick:
     except Broken as broken:
         return Tick(name, False, str(broken))
     except Exception as error:
-        return Tick(
-            name, False, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-        )
+        return Tick(name, False, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")

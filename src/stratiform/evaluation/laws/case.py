@@ -59,7 +59,7 @@ class Case:
         return copy.deepcopy(self.model)
 
     def rows(self, n: int, samples: int = 1) -> Draw:
-        """The draws of a batch in which n images stand `samples` times, all images first: the noise belongs to the row."""
+        """The draws of a batch in which n images stand `samples` times, all images first."""
         image, sample = torch.arange(n).repeat(samples), torch.arange(samples).repeat_interleave(n)
         return keyed(0, image, sample)
 

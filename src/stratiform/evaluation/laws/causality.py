@@ -13,7 +13,7 @@ MOST_STEPS = 64  # pixels, in raster order, on which the stepper and the sampler
 
 
 def pixels_see_only_earlier_ones(case: Case) -> str:
-    """The Jacobian of a pixel's parameters is zero at it and after it, in raster order, and not zero just before it."""
+    """The Jacobian of a pixel's parameters is zero at it and after it in raster order, and not zero just before it."""
     decoder = case.autoregressive()
     x = random_images(ImageSpec(*case.spec.shape, bins=None), 1).requires_grad_(True)
     parameters = decoder.net(x, case.features(1))
