@@ -1,0 +1,170 @@
+"""A player at work: the parameters it trains, its optimiser, its spike guard, its sums since the last log line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from stratiform.core.hierarchy import from_prior
+from stratiform.core.model import LatentModel
+from stratiform.errors import UserError
+from stratiform.training.guard import SpikeGuard
+from stratiform.training.plain import nearest
+from stratiform.training.recipe import Optimiser, Player, Recipe
+from stratiform.training.step import TrainingStep
+
+RULES = {"adam": torch.optim.Adam, "adamax": torch.optim.Adamax, "adamw": torch.optim.AdamW}
+MOMENTS = {"adam": ("exp_avg", "exp_avg_sq"), "adamax": ("exp_avg", "exp_inf"), "adamw": ("exp_avg", "exp_avg_sq")}
+
+
+class NonFinite(Exception):
+    """A loss or a gradient is not finite.
+
+    Attributes:
+        record: the parts of the loss.
+        norm: norm of the gradient.
+        x: the batch.
+    """
+
+    def __init__(self, record: Mapping[str, Tensor], norm: float, x: Tensor) -> None:
+        super().__init__("a loss or a gradient is not finite")
+        self.record, self.norm, self.x = record, norm, x
+
+
+@dataclass(frozen=True)
+class Move:
+    """What became of one step."""
+
+    norm: float  # of the gradient, before clipping
+    limit: float  # the longest that the guard lets through
+    taken: bool
+
+
+class ActivePlayer:
+    """Moves its parameters, one batch after the other.
+
+    Args:
+        player: who it is.
+        recipe: what it does where `player` does not say.
+        model: the whole model, already on its device.
+    """
+
+    def __init__(self, player: Player, recipe: Recipe, model: LatentModel) -> None:
+        self.player, self.training, self.model = player, recipe.training, model
+        self.part = part_of(model, player.part)
+        self.trained = trained_parameters(self.part, player)
+        self.rule = player.optimiser or recipe.optimiser
+        self.optimiser = make_optimiser(self.rule, self.trained.values())
+        self.guard = SpikeGuard(recipe.training.guard)
+        step = TrainingStep(self.part, player.objective or recipe.objective, recipe.training.denoise)
+        self.step = torch.compile(step) if recipe.training.compile else step
+        device = next(iter(self.trained.values())).device
+        self.sums = {name: torch.zeros((), device=device) for name in ("loss", "elbo", "log_px", "grad_norm")}
+        self.sums["kl"] = torch.zeros(len(self.part.hierarchy.levels), device=device)
+        self.count = 0
+        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=recipe.training.precision == "bfloat16")
+
+    def claim(self) -> None:
+        """From now on gradients flow to the parameters of this player alone."""
+        mine = set(self.trained.values())
+        for parameter in self.model.parameters():
+            parameter.requires_grad_(parameter in mine)
+
+    def move(self, x: Tensor, beta: Tensor, lr: float) -> Move:
+        """One step on the batch x [B, C, H, W], or on as many own samples.
+
+        Raises:
+            NonFinite: nothing was moved.
+        """
+        if self.player.data == "own samples":
+            x = own_samples(self.part, len(x))
+        self.optimiser.zero_grad()
+        with self.autocast:
+            loss, record = self.step(x, beta)
+        loss.backward()
+        gradients = [parameter.grad for parameter in self.trained.values() if parameter.grad is not None]
+        total = torch.nn.utils.get_total_norm(gradients, foreach=True)
+        norm, loss_value = torch.stack([total, loss.detach()]).tolist()
+        if not (math.isfinite(norm) and math.isfinite(loss_value)):
+            raise NonFinite(record, norm, x)
+        self._remember(record | {"grad_norm": total})
+        limit = self.guard.limit()
+        if not self.guard.allows(norm):
+            return Move(norm, limit, taken=False)
+        if self.training.clip is not None and norm > self.training.clip:
+            torch._foreach_mul_(gradients, self.training.clip / norm)
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        self.optimiser.step()
+        return Move(norm, limit, taken=True)
+
+    def _remember(self, record: Mapping[str, Tensor]) -> None:
+        torch._foreach_add_(list(self.sums.values()), [record[name].to(self.sums[name]) for name in self.sums])
+        self.count += 1
+
+    def means(self) -> dict[str, float | list[float]]:
+        """The means of the steps since this was last asked."""
+        means = {name: (value / self.count).tolist() for name, value in self.sums.items()}
+        torch._foreach_zero_(list(self.sums.values()))
+        self.count = 0
+        return means
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that it carries from step to step but the weights: live tensors, or copies for `restore`."""
+        moments = {
+            f"moments/{name}/{key}": value
+            for name, parameter in self.trained.items()
+            for key, value in self.optimiser.state[parameter].items()
+        }
+        sums = {f"sums/{name}": value for name, value in self.sums.items()}
+        return moments | sums | {"guard": self.guard.to_tensor(), "count": torch.tensor(self.count)}
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """The inverse of `tensors`."""
+        for name, live in self.tensors().items():
+            live.copy_(tensors[name])
+        self.guard.from_tensor(tensors["guard"])
+        self.count = int(tensors["count"])
+
+
+def part_of(model: LatentModel, name: str) -> LatentModel:
+    """The part of a model that a player names; a model without `parts` is its own only part, "model"."""
+    parts = model.parts() if hasattr(model, "parts") else {"model": model}
+    if name not in parts:
+        raise UserError(f"the model has no part {name!r}; give one of {', '.join(parts)}")
+    return parts[name]
+
+
+def trained_parameters(part: nn.Module, player: Player) -> dict[str, nn.Parameter]:
+    """The parameters of the part that the player trains, by name."""
+    named = dict(part.named_parameters())
+    for prefix in player.trains:
+        if not any(name.startswith(prefix) for name in named):
+            known = sorted({name.split(".")[0] for name in named})
+            raise UserError(f"no parameter begins with {prefix!r}; the nearest is {nearest(prefix, known)}")
+    return {name: p for name, p in named.items() if not player.trains or name.startswith(player.trains)}
+
+
+def make_optimiser(rule: Optimiser, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimiser with its moments in place from the start, so that every state has the same tensors."""
+    fastest = {"foreach": True} if rule.name == "adamax" else {"fused": True}
+    settings = {"lr": rule.lr, "betas": rule.betas, "eps": rule.eps, "weight_decay": rule.weight_decay}
+    optimiser = RULES[rule.name](list(parameters), **settings, **fastest)
+    for parameter in optimiser.param_groups[0]["params"]:
+        where = parameter.device if rule.name != "adamax" else "cpu"
+        moments = {name: torch.zeros_like(parameter) for name in MOMENTS[rule.name]}
+        optimiser.state[parameter] = {"step": torch.zeros((), device=where), **moments}
+    return optimiser
+
+
+@torch.no_grad()
+def own_samples(part: LatentModel, n: int) -> Tensor:
+    """n images that the part draws from its prior, [n, C, H, W]."""
+    part.eval()
+    images = part.decode(n, from_prior()).sample()
+    part.train()
+    return images

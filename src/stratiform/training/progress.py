@@ -1,0 +1,125 @@
+"""What a person sees of a training: a live display on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Self, TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from stratiform.training.events import Began, Event, Finished, Logged, Skipped, Tested
+
+COLLAPSED = 0.01  # nats per image: a level that pays less says nothing
+BAR = 24  # characters of the longest bar
+PLAIN_SECONDS = 10.0  # between two plain lines
+
+
+class Progress:
+    """Watches a training: `with Progress() as watch: train(recipe, run, watch)`.
+
+    Args:
+        file: where to show it; standard error, because standard output is for answers.
+    """
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        self.console = Console(file=file or sys.stderr, highlight=False, markup=False, soft_wrap=True)
+        self.live = Live(console=self.console, refresh_per_second=4) if self.console.is_terminal else None
+        self.steps = 0
+        self.shown_at = -PLAIN_SECONDS
+        self.test = ""
+        self.warned: set[int] = set()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Began):
+            self._began(event)
+        elif isinstance(event, Logged):
+            self._logged(event)
+        elif isinstance(event, Tested):
+            self.test = f"   test {rate(event.test)}"
+        elif isinstance(event, Skipped):
+            self._say(
+                f"step {event.step} skipped: its gradient is {event.norm:.3g} long, the limit is {event.limit:.3g}"
+            )
+        elif isinstance(event, Finished):
+            self._say(f"{event.steps} steps in {clock(event.seconds)}{self.test}   {event.run}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leaves the terminal as it was found, however the training ended."""
+        if self.live is not None:
+            self.live.stop()
+
+    def _began(self, event: Began) -> None:
+        self.steps = event.steps
+        for note in event.notes:
+            self._say(note)
+        goes_on = f", goes on at step {event.step}" if event.step else ""
+        self._say(f"{event.run}: {event.parameters:,} parameters, {event.steps} steps{goes_on}")
+        if self.live is not None:
+            self.live.start()
+
+    def _logged(self, event: Logged) -> None:
+        line = event.line
+        for level in collapsed(line):
+            if level not in self.warned:
+                self.warned.add(level)
+                self._say(advice(level, line))
+        text = f"{headline(line, self.steps)}   {clock(event.left)} left{self.test}"
+        if self.live is not None:
+            self.live.update(Text("\n".join([text, *bars(line["kl"])])))
+        elif event.seconds - self.shown_at >= PLAIN_SECONDS or line["step"] == self.steps:
+            self.shown_at = event.seconds
+            self._say(f"{text}   KL {' '.join(f'{kl:.2f}' for kl in line['kl'])}")
+
+    def _say(self, text: str) -> None:
+        self.console.print(text)
+
+
+def collapsed(line: Mapping[str, Any]) -> list[int]:
+    """The levels, counted from 1 at the bottom, that carry nothing although their KL has its weight."""
+    if line["beta"] <= 0.5:
+        return []
+    return [level for level, kl in enumerate(line["kl"], start=1) if kl < COLLAPSED]
+
+
+def advice(level: int, line: Mapping[str, Any]) -> str:
+    """What a collapse means, and what to try."""
+    return (
+        f"level {level} carries nothing: its KL is {line['kl'][level - 1]:.4f} nats at step {line['step']}. "
+        "Try a longer --beta.steps, free bits, a smaller likelihood scale, or fewer units in the other levels"
+    )
+
+
+def headline(line: Mapping[str, Any], steps: int) -> str:
+    """Step, share done, the bound, and beta while it is not 1."""
+    beta = f"   beta {line['beta']:.2f}" if line["beta"] < 1 else ""
+    skipped = f"   {line['skipped']} skipped" if line["skipped"] else ""
+    return f"step {line['step']}/{steps} {100 * line['step'] // steps:3d} %   {rate(line)}{beta}{skipped}"
+
+
+def rate(line: Mapping[str, Any]) -> str:
+    """Bits per dimension, or the ELBO of data that have none."""
+    bits = line["bits_per_dim"]
+    return f"ELBO {line['elbo']:.2f} nats" if bits is None else f"{bits:.3f} bits/dim"
+
+
+def bars(kl: list[float]) -> list[str]:
+    """A line per level, the top level first, as it stands in the hierarchy."""
+    longest = max([*kl, COLLAPSED])
+    rows = [
+        f"  level {level}  {'▇' * round(BAR * value / longest):{BAR}}  {value:.2f} nats"
+        for level, value in enumerate(kl, 1)
+    ]
+    return rows[::-1]
+
+
+def clock(seconds: float) -> str:
+    """1:02:03 or 2:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,106 @@
+"""All that changes while training, in one file with one rename: a state is whole or it is not there."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from stratiform.core.model import LatentModel
+from stratiform.errors import UserError
+from stratiform.training.player import ActivePlayer, part_of, trained_parameters
+from stratiform.training.recipe import Recipe
+from stratiform.training.tensors import read_notes, read_tensors, write_tensors
+
+FORMAT = "stratiform training state 1"
+
+
+class TrainState:
+    """The weights, their average, the step, and the players of the present stage with their moments and guards.
+
+    Args:
+        recipe: decides who plays when.
+        model: with its first weights, on its device.
+
+    Attributes:
+        step: steps done.
+        average: the model with averaged weights, in eval mode; the model itself where the recipe averages nothing.
+    """
+
+    def __init__(self, recipe: Recipe, model: LatentModel) -> None:
+        self.recipe, self.model, self.step = recipe, model, 0
+        averaged = recipe.training.average is not None
+        self.average = copy.deepcopy(model).eval().requires_grad_(False) if averaged else model
+        for stage in recipe.stages:
+            for player in stage.players:
+                trained_parameters(part_of(model, player.part), player)  # a wrong name is found now, not after hours
+        self.enter_stage()
+
+    @property
+    def stage(self) -> int:
+        """The stage that the next step belongs to; at the end of the run the last one."""
+        passed = sum(self.step >= end for end in self.recipe.stage_ends())
+        return min(passed, len(self.recipe.stages) - 1)
+
+    def stage_span(self) -> tuple[int, int]:
+        """The steps done when the present stage began, and when it will end."""
+        ends = (0, *self.recipe.stage_ends())
+        return ends[self.stage], ends[self.stage + 1]
+
+    def enter_stage(self) -> None:
+        """Calls the players of the present stage, their moments at zero."""
+        players = self.recipe.stages[self.stage].players
+        self.players = [ActivePlayer(player, self.recipe, self.model) for player in players]
+        self.players[0].claim()
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Moves the average towards the weights; its memory grows with the steps done, up to the recipe's."""
+        decay = self.recipe.training.average
+        if decay is not None:
+            decay = min(decay, (1 + self.step) / (10 + self.step))
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
+
+    def networks(self) -> dict[str, Tensor]:
+        """The weights and their average, live, by name."""
+        named = {f"weights/{name}": value for name, value in self.model.state_dict().items()}
+        if self.average is not self.model:
+            named |= {f"average/{name}": value for name, value in self.average.state_dict().items()}
+        return named
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything by name: the networks, and what each player carries."""
+        named = self.networks()
+        for number, player in enumerate(self.players):
+            named |= {f"players/{number}/{name}": value for name, value in player.tensors().items()}
+        return named
+
+    def save(self, path: Path) -> None:
+        """Replaces the file whole.
+
+        Raises:
+            Failed: full disk; the old file stands.
+        """
+        write_tensors(path, self.tensors(), {"format": FORMAT, "step": str(self.step)})
+
+    def restore(self, path: Path) -> None:
+        """Becomes the state of the file.
+
+        Raises:
+            UserError: the file is damaged, or of another model; nothing is repaired.
+        """
+        notes = read_notes(path)
+        if notes.get("format") != FORMAT or not notes.get("step", "").isdecimal():
+            raise UserError(f"{path} is no {FORMAT}; delete it to start the run anew")
+        if int(notes["step"]) > self.recipe.training.steps:
+            raise UserError(f"{path} is beyond step {self.recipe.training.steps}; delete it to start the run anew")
+        self.step = int(notes["step"])
+        self.enter_stage()
+        loaded = read_tensors(path, self.tensors())
+        for name, live in self.networks().items():
+            live.copy_(loaded[name])
+        for number, player in enumerate(self.players):
+            prefix = f"players/{number}/"
+            player.restore({name.removeprefix(prefix): t for name, t in loaded.items() if name.startswith(prefix)})
