@@ -379,7 +379,7 @@ def pixels(spec: ImageSpec, likelihood: Likelihood, seed: int = 0) -> LatentMode
 
 
 def pixels_given_z(spec: ImageSpec, likelihood: Likelihood, seed: int = 0) -> LatentModel:
-    """p(z) p(x | z) with an autoregressive decoder: two levels of one unit, as `shortcut`, with a q as wide as the prior."""
+    """p(z) p(x | z) with an autoregressive decoder: `shortcut` with two levels, its q as wide as the prior."""
     known = shortcut((1, 1), spec.shape, seed)
     model = known.top_down()[0]
     with torch.no_grad():

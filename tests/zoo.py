@@ -34,9 +34,9 @@ ZOO: dict[str, tuple[str, Model, ImageSpec]] = {
         VLAE(latents=(2,), network=CONV, likelihood=Likelihood(name="gaussian", learn="image")),
         ImageSpec(1, 7, 4, None),
     ),
-    "vlae, dense, colour 1x3, three levels of grey": (
+    "vlae, dense, two channels 1x3 of three levels": (
         "vlae",
-        VLAE(latents=(1, 2), network=DENSE, likelihood=Likelihood(name="gaussian", learn="channel")),
+        VLAE(latents=(1, 2), network=DENSE, likelihood=Likelihood(name="gaussian", scale=0.5, learn="channel")),
         ImageSpec(2, 1, 3, 3),
     ),
     "vlae-reference, small": ("vlae-reference", ReferenceVLAE(size="small"), ImageSpec(1, 4, 8, 256)),

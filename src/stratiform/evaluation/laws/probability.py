@@ -14,16 +14,14 @@ from stratiform.distributions import total
 from stratiform.evaluation.bound import bounds, log_weights
 from stratiform.evaluation.laws.case import Broken, Case, NotApplicable, near, random_images
 
-SIGMAS = (
-    5.0  # standard errors that a Monte-Carlo mean may be off; the noise is fixed, so a law that holds goes on holding
-)
+SIGMAS = 5.0  # standard errors that a Monte-Carlo mean may be off; the noise is fixed, so the verdict is too
 MOST_VALUES = 4096  # of one pixel, channels joined, that are enumerated
 MOST_IMAGES = 4096  # that are enumerated
 WEIGHTS = 2**16  # draws in all, of all images together
 
 
 def analytic_kl_is_monte_carlo_kl(case: Case) -> str:
-    """At every level whose KL is analytic, it is not negative and equals the mean of log q - log p over 1,024 draws."""
+    """At every level whose KL is analytic, it is never negative and equals the mean log q - log p of 1,024 draws."""
     case.need_levels()
     x = case.x[:2].repeat(512, 1, 1, 1)
     with torch.no_grad():
@@ -39,7 +37,7 @@ def analytic_kl_is_monte_carlo_kl(case: Case) -> str:
 
 
 def bounds_are_ordered(case: Case) -> str:
-    """ELBO <= importance-weighted bound, growing with k; the ELBO with analytic KLs has the same mean as log-weights."""
+    """ELBO <= importance-weighted bound, growing with k; the ELBO with analytic KLs is the mean log-weight."""
     case.need_levels()
     k, n = 64, len(case.x)
     with torch.no_grad():
@@ -162,7 +160,6 @@ def _sigmas(what: str, a: Tensor, b: Tensor) -> float:
     difference = (a - b).detach()
     mean, error = difference.mean().item(), difference.std().item() / math.sqrt(len(difference))
     if not abs(mean) <= SIGMAS * error + 1e-9:
-        raise Broken(
-            f"{what}: {a.mean().item():.4f} nats against {b.mean().item():.4f} by Monte Carlo, +- {error:.2g}"
-        )
+        means = f"{a.mean().item():.4f} nats against {b.mean().item():.4f} by Monte Carlo"
+        raise Broken(f"{what}: {means}, standard error {error:.2g}")
     return abs(mean) / (error + 1e-9)
