@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+
+from stratiform.data.split import Split
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class Factor:
     def __len__(self) -> int:
         return len(self.values)
 
+    def at(self, rows: np.ndarray) -> Factor:
+        """The same factor of some of the images."""
+        return replace(self, values=self.values[rows])
+
     @property
     def known(self) -> np.ndarray:
         """[N] bool: where the factor could be measured."""
@@ -55,3 +61,9 @@ class Factor:
         if self.kind == "angle":
             return np.stack([np.cos(2 * np.pi * self.values), np.sin(2 * np.pi * self.values)], 1)
         return self.values[:, None]
+
+
+def of_source(split: Split) -> dict[str, Factor]:
+    """What the source itself says of its images: the label, and its own attributes."""
+    said = {} if split.labels is None else {"label": split.labels}
+    return {name: Factor.named(name, np.asarray(values)) for name, values in {**said, **split.factors}.items()}

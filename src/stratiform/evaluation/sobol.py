@@ -23,8 +23,8 @@ Input, Output = TypeVar("Input"), TypeVar("Output")
 class Outcomes:
     """An output on the design: [N, d], or [N] for a verdict; NaN where it could not be measured."""
 
-    a: np.ndarray
-    b: np.ndarray
+    a: np.ndarray  # A
+    b: np.ndarray  # B
     mixed: tuple[np.ndarray, ...]  # A_B^l for every input l
 
 
@@ -36,6 +36,7 @@ class Indices:
     stderr: np.ndarray  # of the total effect, over the N pairs
     first: np.ndarray | None  # None for verdicts
     lost: int  # pairs left out because the output could not be measured
+    everything: float | None = None  # of verdicts: P(change) when all inputs are redrawn
 
 
 def on_design(f: Callable[[Sequence[Input]], Output], a: Sequence[Input], b: Sequence[Input]) -> list[Output]:
@@ -66,10 +67,11 @@ def indices(outcomes: Outcomes) -> Indices:
 
 def flips(outcomes: Outcomes) -> Indices:
     """P(the verdict changes when only input l is redrawn), for a verdict [N]."""
-    a, _, mixed, lost = _measured_everywhere(outcomes)
-    changed = [(a != m).all(1) for m in mixed]
-    total = np.array([c.mean() for c in changed])
-    return Indices(total=total, stderr=np.sqrt(total * (1 - total) / len(a)), first=None, lost=lost)
+    total = np.array([(outcomes.a != m).mean() for m in outcomes.mixed])
+    everything = float((outcomes.a != outcomes.b).mean())
+    return Indices(
+        total=total, stderr=np.sqrt(total * (1 - total) / len(outcomes.a)), first=None, lost=0, everything=everything
+    )
 
 
 def _measured_everywhere(outcomes: Outcomes) -> tuple[np.ndarray, np.ndarray, list[np.ndarray], int]:

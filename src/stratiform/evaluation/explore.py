@@ -1,0 +1,140 @@
+"""Ways of looking at a model: each is a pick. Levels count from 0, nearest x; images come back on the CPU, in [0, 1]."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor
+
+from stratiform.core.hierarchy import Pick, from_prior, with_noise
+from stratiform.core.model import LatentModel
+from stratiform.core.posterior import mean
+from stratiform.data.batches import mix
+from stratiform.errors import UserError
+from stratiform.evaluation.noise import standard_normal
+
+CHUNK = 250  # images decoded at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What one level does: images [rows * columns, C, H, W], row by row from the top.
+
+    `across` and `up` are the values of the level's first and second unit from left to right and from bottom to top;
+    both empty where the level has more than two units: then every image is a draw of that level from the prior.
+    """
+
+    images: Tensor
+    level: int
+    levels: int
+    rows: int
+    columns: int
+    across: tuple[float, ...]
+    up: tuple[float, ...]
+    others: Literal["drawn", "fixed"]
+
+
+def noise(model: LatentModel, n: int, seed: int, draw: int = 0) -> dict[int, Tensor]:
+    """Standard normal noise of every level, [n, *z] each: a function of (seed, image, draw, level) alone."""
+    rows, top = torch.arange(n), model.hierarchy.top
+    return {
+        level: standard_normal(seed, level, rows, torch.full_like(rows, draw), shape).to(top)
+        for level, shape in enumerate(model.hierarchy.shapes)
+    }
+
+
+@torch.no_grad()
+def render(model: LatentModel, n: int, pick: Callable[[slice], Pick], seed: int = 0) -> Tensor:
+    """n images [n, C, H, W], some at a time: the mean of p(x | z), or where it has none a sample whose noise is that of `seed`.
+
+    Args:
+        pick: rows -> the pick that draws their levels.
+    """
+    device, images = model.hierarchy.top.device, []
+    for start in range(0, n, CHUNK):
+        rows = slice(start, min(start + CHUNK, n))
+        image = model.decode(rows.stop - rows.start, pick(rows))
+        shown = image.mean
+        if shown is None:
+            shown = image.sample(Generator(device).manual_seed(mix(seed, start)))
+        images.append(shown.cpu())
+    return torch.cat(images)
+
+
+def from_noise(model: LatentModel, held: Mapping[int, Tensor], seed: int = 0) -> Tensor:
+    """The images that this noise of every level stands for, [n, C, H, W]."""
+    n = len(next(iter(held.values()))) if held else 0
+    return render(model, n, lambda rows: with_noise({level: e[rows] for level, e in held.items()}, from_prior()), seed)
+
+
+def samples(model: LatentModel, n: int, *, temperature: float = 1.0, seed: int = 0) -> Tensor:
+    """n images from the prior, all noise times `temperature`, [n, C, H, W]; the first m are those of n = m."""
+    return from_noise(model, {level: temperature * e for level, e in noise(model, n, seed).items()}, seed)
+
+
+def reconstruct(model: LatentModel, x: Tensor, *, keep_top: int | None = None, seed: int = 0) -> Tensor:
+    """x [B, C, H, W] from the posterior means of its `keep_top` upper levels, those below drawn from the prior; None: all."""
+    count = len(model.hierarchy.levels)
+    keep = count if keep_top is None else keep_top
+    if not 0 <= keep <= count:
+        raise UserError(f"keep_top is {keep}, but this model has {count} levels; give 0 to {count}")
+    top = model.hierarchy.top
+    drawn = noise(model, len(x), seed)
+
+    def pick(rows: slice) -> Pick:
+        above = model.posterior.pick(x[rows].to(top), mean)
+        below = with_noise({level: e[rows] for level, e in drawn.items()}, from_prior())
+        return upper_by(above, count - keep, below)
+
+    return render(model, len(x), pick, seed)
+
+
+def upper_by(above: Pick, lowest: int, below: Pick) -> Pick:
+    """The levels from `lowest` upwards by one pick, those under it by another."""
+    return lambda level, h, p, carry: (above if level >= lowest else below)(level, h, p, carry)
+
+
+def sweep(
+    model: LatentModel,
+    level: int,
+    *,
+    others: Literal["drawn", "fixed"] = "drawn",
+    cells: int | None = None,
+    reach: float = 2.0,
+    seed: int = 0,
+) -> Sweep:
+    """Changes one level's noise and looks (the VLAE paper's Figs 5-7).
+
+    One or two units: every value of [-reach, reach]; the other levels drawn anew in each cell (the code's "manifold"),
+    or one draw for all cells. More units: draws of that level under one fixed draw of the others (its "conditional").
+
+    Args:
+        cells: images along each side; 13 of a grid of values, 8 of draws.
+    """
+    shapes = model.hierarchy.shapes
+    if not 0 <= level < len(shapes):
+        raise UserError(f"level {level + 1} of a model with {len(shapes)}; give 1 (nearest the image) to {len(shapes)}")
+    units = math.prod(shapes[level])
+    cells = cells or (13 if units <= 2 else 8)
+    axis = torch.linspace(-reach, reach, cells)
+    rows = 1 if units == 1 else cells
+    held = noise(model, rows * cells, seed)
+    if others == "fixed" or units > 2:
+        held = {index: e if index == level else e[:1].expand_as(e) for index, e in held.items()}
+    if units <= 2:
+        value = torch.cartesian_prod(axis.flip(0), axis).flip(1) if units == 2 else axis
+        held[level] = value.reshape(-1, *shapes[level]).to(model.hierarchy.top)
+    return Sweep(
+        images=from_noise(model, held, seed),
+        level=level,
+        levels=len(shapes),
+        rows=rows,
+        columns=cells,
+        across=tuple(axis.tolist()) if units <= 2 else (),
+        up=tuple(axis.tolist()) if units == 2 else (),
+        others="fixed" if units > 2 else others,
+    )

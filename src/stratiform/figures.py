@@ -1,0 +1,258 @@
+"""Captioned figures from images and results: labelled, colour-blind safe, without pyplot's global state.
+
+Every function returns a matplotlib `Figure`; `png` turns it into bytes. Levels are shown to people as 1 (nearest the
+image) to L.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+    from stratiform.evaluation.explore import Sweep
+
+DPI = 100  # of layout; `png` may render finer
+MOSAIC, GAP = 680, 3  # pixels: what a mosaic's wider side aims at, and what lies between its images
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colours of a figure: text, secondary text, background, and the ends of the scale of heat maps."""
+
+    ink: str
+    faint: str
+    paper: str
+    low: str
+    high: str
+
+
+LIGHT = Look("#1a1d21", "#5d646d", "#ffffff", "#f1f4f8", "#08457e")
+DARK = Look("#e8eaed", "#a3abb5", "#15181c", "#20262d", "#8ec9ff")
+BETWEEN = Look("#7b8087", "#7b8087", "none", "none", "none")  # readable on light and dark pages alike: for pictures
+
+
+def png(figure: Figure, *, fine: float = 1.0) -> bytes:
+    """The figure as PNG, the same bytes for the same figure; `fine` times the layout's 100 dots per inch."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI * fine, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def mosaic(images: Tensor, columns: int) -> np.ndarray:
+    """Images [N, 1 or 3, H, W] in [0, 1], row by row -> [h, w, 4] uint8, transparent between the images.
+
+    Every image pixel becomes a square of whole pixels, so that the wider side comes near to MOSAIC.
+    """
+    cells = (images.detach().float().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    rows = -(-len(cells) // columns)
+    times = max(1, round(MOSAIC / max(rows * cells.shape[1], columns * cells.shape[2])))
+    cells = cells.repeat(times, 1).repeat(times, 2)
+    count, height, width, channels = cells.shape
+    canvas = np.zeros((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 4), np.uint8)
+    for index, cell in enumerate(cells):
+        top, left = (index // columns) * (height + GAP), (index % columns) * (width + GAP)
+        place = canvas[top : top + height, left : left + width]
+        place[..., :3] = cell if channels == 3 else cell.repeat(3, 2)
+        place[..., 3] = 255
+    return canvas
+
+
+def grid(images: Tensor, *, columns: int, title: str, caption: str = "", look: Look = LIGHT) -> Figure:
+    """A mosaic of images [N, C, H, W]."""
+    figure, _ = _picture(mosaic(images, columns), title, caption, look)
+    return figure
+
+
+def strips(rows: Mapping[str, Tensor], *, title: str, caption: str = "", look: Look = LIGHT) -> Figure:
+    """One row of images per name, [n, C, H, W] each: originals over their reconstructions."""
+    import torch
+
+    named = list(rows)
+    canvas = mosaic(torch.cat([rows[name] for name in named]), columns=len(rows[named[0]]))
+    figure, axes = _picture(canvas, title, caption, look, left=30 + 7 * max(map(len, named)), right=10)
+    height = canvas.shape[0] / len(named)
+    axes.set_yticks([height * (i + 0.5) - 0.5 for i in range(len(named))], named)
+    return figure
+
+
+def sweep(swept: Sweep, *, title: str, caption: str = "", look: Look = LIGHT) -> Figure:
+    """One level's sweep, the values of its units along the axes."""
+    canvas = mosaic(swept.images, swept.columns)
+    labelled = bool(swept.across)
+    figure, axes = _picture(canvas, title, caption, look, left=64 if swept.up else 10, bottom=46 if labelled else 8)
+    if labelled:
+        width = canvas.shape[1] / swept.columns
+        axes.set_xticks(_ticks(width, swept.columns), _values(swept.across))
+        axes.set_xlabel(f"$z_{{{swept.level + 1}}}$, first unit", labelpad=2)
+    if swept.up:
+        height = canvas.shape[0] / swept.rows
+        axes.set_yticks(_ticks(height, swept.rows), _values(swept.up[::-1]))
+        axes.set_ylabel(f"$z_{{{swept.level + 1}}}$, second unit", labelpad=2)
+    return figure
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a heat map: the number written, a smaller note under it, and the colour's place in [0, 1]."""
+
+    text: str
+    shade: float | None  # None: not measured
+    note: str = ""
+
+
+def heat(
+    rows: Mapping[str, Sequence[Cell]], columns: Sequence[str], *, title: str, caption: str = "", look: Look = LIGHT
+) -> Figure:
+    """A table of numbers, shaded; the strongest cell of each row framed."""
+    from matplotlib.patches import Rectangle
+
+    width, height = 150 + 104 * len(columns), 52 * len(rows)
+    figure, axes = _canvas(width, height, title, caption, look, left=150, top=30, right=12)
+    scale = _scale(look)
+    for y, cells in enumerate(rows.values()):
+        shades = [-1.0 if cell.shade is None else cell.shade for cell in cells]
+        for x, cell in enumerate(cells):
+            colour = scale(np.clip(shades[x], 0, 1)) if cell.shade is not None else (0, 0, 0, 0)
+            axes.add_patch(Rectangle((x + 0.03, y + 0.05), 0.94, 0.9, color=colour, linewidth=0))
+            ink = _ink_on(colour, look)
+            low = 0.38 if cell.note else 0.5
+            axes.text(x + 0.5, y + low, cell.text, ha="center", va="center", color=ink, fontsize=12)
+            axes.text(x + 0.5, y + 0.74, cell.note, ha="center", va="center", color=ink, fontsize=7.5)
+        if max(shades) > 0.1 and len(cells) > 1:
+            best = int(np.argmax(shades))
+            frame = Rectangle((best + 0.03, y + 0.05), 0.94, 0.9, fill=False, edgecolor=look.ink, linewidth=2)
+            axes.add_patch(frame)
+    axes.set_xlim(0, len(columns))
+    axes.set_ylim(len(rows), 0)
+    axes.set_xticks(np.arange(len(columns)) + 0.5, columns)
+    axes.xaxis.tick_top()
+    axes.set_yticks(np.arange(len(rows)) + 0.5, list(rows))
+    axes.tick_params(length=0, labelsize=10, labelcolor=look.ink)
+    return figure
+
+
+def kl_over_training(
+    steps: Sequence[int], kl: np.ndarray, *, title: str, caption: str = "", look: Look = LIGHT
+) -> Figure:
+    """The KL of every level, [T, L] bottom -> top in nats per image, stacked over the training steps."""
+    figure, axes = _canvas(560, 280, title, caption, look, left=62, bottom=50, right=80)
+    edges = np.concatenate([np.zeros((len(kl), 1)), np.cumsum(kl, 1)], 1)
+    colours = level_colours(kl.shape[1])
+    for level in range(kl.shape[1]):
+        axes.fill_between(steps, edges[:, level], edges[:, level + 1], color=colours[level], linewidth=0.6, edgecolor=look.paper)
+    top = max(float(edges.max()), 1e-9)
+    for level, y in enumerate(_apart((edges[-1, :-1] + edges[-1, 1:]) / 2, 0.06 * top)):
+        axes.annotate(f"level {level + 1}", (steps[-1], y), (6, 0), textcoords="offset points", va="center", color=look.ink)
+    axes.set_xlim(steps[0], steps[-1] if len(steps) > 1 else steps[0] + 1)
+    axes.set_ylim(0, 1.04 * top)
+    axes.set_xlabel("training step")
+    axes.set_ylabel("nats per image")
+    _plain_axes(axes, look)
+    return figure
+
+
+def bars(
+    names: Sequence[str], values: Sequence[float], notes: Sequence[str], *, title: str, caption: str = "", look: Look = LIGHT
+) -> Figure:
+    """One horizontal bar per level, given bottom -> top, drawn with the top level uppermost."""
+    figure, axes = _canvas(560, 44 * len(names), title, caption, look, left=80, bottom=14, right=190)
+    axes.barh(range(len(names)), values, height=0.66, color=level_colours(len(names)))
+    for y, (value, note) in enumerate(zip(values, notes, strict=True)):
+        axes.annotate(note, (value, y), (6, 0), textcoords="offset points", va="center", color=look.ink, annotation_clip=False)
+    axes.set_xlim(0, max(*values, 1e-9) if len(values) > 1 else max(values[0], 1e-9))
+    axes.set_ylim(-0.5, len(names) - 0.5)
+    axes.set_yticks(range(len(names)), names)
+    _plain_axes(axes, look)
+    axes.set_xticks([])
+    axes.spines["bottom"].set_visible(False)
+    return figure
+
+
+def level_colours(count: int) -> list[Any]:
+    """One colour per level, bottom -> top: dark to light, told apart by lightness alone."""
+    from matplotlib import colormaps
+
+    return [colormaps["cividis"](v) for v in np.linspace(0.12, 0.92, max(count, 1))]
+
+
+def _canvas(
+    width: int, height: int, title: str, caption: str, look: Look, *, left: int = 10, right: int = 10, top: int = 8, bottom: int = 8
+) -> tuple[Figure, Axes]:
+    """A figure around axes of width x height layout pixels, the title above and the caption beneath."""
+    from matplotlib.figure import Figure
+
+    total = max(left + width + right, 360)
+    lines = textwrap.wrap(caption, int((total - 20) / 6.6))
+    heading = 30 if title else 0
+    footing = 16 * len(lines) + (10 if lines else 0)
+    full = heading + top + height + bottom + footing
+    figure = Figure(figsize=(total / DPI, full / DPI), dpi=DPI, facecolor=look.paper)
+    axes = figure.add_axes((left / total, (footing + bottom) / full, width / total, height / full), facecolor="none")
+    figure.text(10 / total, 1 - 10 / full, title, color=look.ink, fontsize=12, weight="bold", va="top")
+    figure.text(10 / total, 8 / full, "\n".join(lines), color=look.faint, fontsize=9, va="bottom", linespacing=1.35)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return figure, axes
+
+
+def _picture(canvas: np.ndarray, title: str, caption: str, look: Look, **margins: int) -> tuple[Figure, Axes]:
+    """Axes that hold a mosaic [h, w, 4], pixel for pixel."""
+    figure, axes = _canvas(canvas.shape[1], canvas.shape[0], title, caption, look, **margins)
+    axes.imshow(canvas, interpolation="nearest", aspect="auto")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.tick_params(length=0, labelsize=9, colors=look.faint)
+    axes.xaxis.label.set_color(look.ink)
+    axes.yaxis.label.set_color(look.ink)
+    return figure, axes
+
+
+def _plain_axes(axes: Axes, look: Look) -> None:
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(True)
+        axes.spines[side].set_color(look.faint)
+    axes.tick_params(colors=look.faint, labelcolor=look.ink)
+    axes.xaxis.label.set_color(look.ink)
+    axes.yaxis.label.set_color(look.ink)
+
+
+def _scale(look: Look) -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("scale", [look.low, look.high])
+
+
+def _ink_on(colour: tuple[float, ...], look: Look) -> str:
+    """Dark or light text, whichever reads better on this colour."""
+    if colour[3] == 0:
+        return look.faint
+    luminance = float(np.dot(colour[:3], (0.2126, 0.7152, 0.0722)))
+    return "#14171a" if luminance > 0.45 else "#ffffff"
+
+
+def _ticks(side: float, count: int) -> list[float]:
+    """The middles of `count` cells along an axis, `side` pixels each."""
+    return [side * (i + 0.5) - 0.5 for i in range(count)]
+
+
+def _values(axis: Sequence[float]) -> list[str]:
+    """Whole numbers only: the cells between need no label."""
+    return [f"{round(v)}".replace("-", "\u2212") if abs(v - round(v)) < 1e-6 else "" for v in axis]
+
+
+def _apart(places: np.ndarray, least: float) -> np.ndarray:
+    """Ascending label places pushed up until neighbours are `least` apart."""
+    placed = np.array(places, float)
+    for i in range(1, len(placed)):
+        placed[i] = max(placed[i], placed[i - 1] + least)
+    return placed
