@@ -1,0 +1,186 @@
+"""From a listing to a cache file: every image is decoded once; the same request finds it ready."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stratiform.data import cache
+from stratiform.data.batches import mix
+from stratiform.data.config import DataConfig
+from stratiform.data.gather import Gathered
+from stratiform.data.listing import Listing
+from stratiform.data.split import held_out
+from stratiform.errors import Failed, UserError
+
+FORMAT = 1  # of the file and of how images are decoded: raise it, and all is decoded anew
+MOST_WORDS = 1000  # a column of more different words names the images, it does not class them
+NAMED = 20  # bad files that are named one by one
+FIXED_DRAW = 0  # seed of the one draw of `binarise = "fixed"`
+
+
+@dataclass(frozen=True)
+class Side:
+    """The images of a split: rows of what was gathered from one stream."""
+
+    source: Gathered
+    rows: np.ndarray
+
+    @property
+    def labels(self) -> list[str | None]:
+        return [self.source.labels[row] for row in self.rows]
+
+    @property
+    def digests(self) -> np.ndarray:
+        return np.array(self.source.digests, np.uint64)[self.rows]
+
+
+def prepared(listing: Listing, config: DataConfig, folder: Path | None) -> cache.Contents:
+    """The images of `listing` as `config` wants them stored, decoded now unless the cache has them.
+
+    Arrays: SPLIT/images uint8 [N, C, H, W], SPLIT/labels int64 [N], SPLIT/factors/NAME int64 or float64 [N].
+    Beside them: grid, class_names, notes, fingerprint.
+    """
+    grid = _grid(listing, config)
+    asked = json.dumps([FORMAT, config.crop, config.size, config.channels, grid, config.binarise == "fixed"])
+    name = hashlib.sha256(f"{asked} {listing.identity} {listing.invert}".encode()).hexdigest()[:32]
+    path = cache.folder(folder) / f"images-{name}.safetensors"
+    found = cache.read(path)
+    if found is None:
+        _decode(path, listing, config, grid, asked)
+        found = cache.read(path)
+    if found is None:
+        raise Failed(f"the cache file {path} cannot be read back; choose another folder with STRATIFORM_CACHE")
+    return found
+
+
+def _grid(listing: Listing, config: DataConfig) -> int:
+    """Grey levels of the images to store, before any binarisation."""
+    grid = config.levels or listing.levels
+    if grid > listing.levels:
+        raise UserError(f"{config.source} has {listing.levels} grey levels, not {grid}; give data.levels 2 to that")
+    return grid
+
+
+def _decode(path: Path, listing: Listing, config: DataConfig, grid: int, asked: str) -> None:
+    """Decodes all splits and writes the cache file."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".decoding-") as room:
+        streams = {
+            split: Gathered(Path(room) / split, config, listing.levels, listing.invert).read(items())
+            for split, items in listing.splits.items()
+        }
+        _check(streams, config)
+        sides, notes = _sides(streams)
+        names, words = _class_names(listing, sides.values()), _words(streams.values())
+        channels = max(max(stream.channels) for stream in streams.values() if len(stream))
+        arrays = {}
+        for number, (split, side) in enumerate(sides.items()):
+            arrays[f"{split}/images"] = _images(side, channels, listing.levels, grid, number, config)
+            arrays |= {f"{split}/{key}": cache.Stream.of(value) for key, value in _attributes(side, names, words)}
+        meta = {
+            "grid": 2 if config.binarise == "fixed" else grid,
+            "class_names": names,
+            "notes": [*listing.notes, *notes],
+            "fingerprint": _fingerprint(sides, asked),
+        }
+        cache.write(path, arrays, meta)
+
+
+def _check(streams: Mapping[str, Gathered], config: DataConfig) -> None:
+    """There are images to learn from, and all are of one size."""
+    if not len(streams["train"]):
+        left_out = streams["train"].left_out
+        why = f" ({len(left_out)} could not be read; {left_out[0]})" if left_out else ""
+        raise UserError(f"{config.source} has no training images{why}; `stratiform datasets` lists sources that have")
+    sizes: Counter[tuple[int, int]] = sum((stream.sizes for stream in streams.values()), start=Counter())
+    if len(sizes) > 1:
+        often = " and ".join(f"{w} x {h} ({count} images)" for (h, w), count in sizes.most_common(2))
+        raise UserError(
+            f"the images of {config.source} come in {len(sizes)} sizes, most often {often}; "
+            "give one, as in --data.size 32: the short side is resized, then the centre cut out"
+        )
+
+
+def _sides(streams: Mapping[str, Gathered]) -> tuple[dict[str, Side], list[str]]:
+    """train and test; and what to tell the user of it."""
+    left_out = [line for stream in streams.values() for line in stream.left_out]
+    notes = left_out[:NAMED]
+    if len(left_out) > NAMED:
+        notes.append(f"left out {len(left_out) - NAMED} more that could not be read")
+    train = streams["train"]
+    if "test" in streams and len(streams["test"]):
+        sides = {name: Side(stream, np.arange(len(stream))) for name, stream in streams.items()}
+    else:
+        test = held_out(np.array(train.digests, np.uint64))
+        sides = {"train": Side(train, np.flatnonzero(~test)), "test": Side(train, np.flatnonzero(test))}
+        notes.append(f"no test split: {test.sum()} of {len(test)} images held out by a hash of their bytes")
+    for name, side in sides.items():
+        without = side.labels.count(None)
+        if 0 < without < len(side.rows):
+            notes.append(f"{without} images of {name} have no label, so no label of that split is used")
+    return sides, notes
+
+
+def _class_names(listing: Listing, sides: Iterable[Side]) -> list[str]:
+    """The listing's names, then others in natural order (9 before 10)."""
+    found = {label for side in sides for label in set(side.labels)} - {None} - set(listing.class_names)
+    return [*listing.class_names, *sorted(found, key=_natural)]
+
+
+def _words(streams: Iterable[Gathered]) -> dict[str, list[str]]:
+    """Each column's words in natural order: the same codes in every split."""
+    words: dict[str, set[str]] = {}
+    for stream in streams:
+        for name, column in stream.columns.items():
+            words.setdefault(name, set()).update(column.words)
+    return {name: sorted(found, key=_natural) for name, found in words.items()}
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
+
+
+def _attributes(side: Side, names: list[str], words: Mapping[str, list[str]]) -> Iterator[tuple[str, np.ndarray]]:
+    """labels and factors/NAME of the side's images."""
+    labels = side.labels
+    if labels and None not in labels:
+        index = {name: i for i, name in enumerate(names)}
+        yield "labels", np.array([index[label] for label in labels], np.int64)
+    for name, column in side.source.columns.items():
+        if len(words[name]) <= MOST_WORDS:
+            yield f"factors/{name}", column.array(words[name])[side.rows]
+
+
+def _images(side: Side, channels: int, levels: int, grid: int, number: int, config: DataConfig) -> cache.Stream:
+    """uint8 [N, C, H, W] of `grid` grey levels, or of one fixed binary draw."""
+    ((height, width),) = side.source.sizes or {(0, 0): 0}
+    coarser = (np.arange(levels) * grid // levels).astype(np.uint8)
+
+    def blocks() -> Iterator[np.ndarray]:
+        index = 0
+        for block in side.source.pixels(side.rows, channels):
+            k = coarser[block]
+            if config.binarise == "fixed":
+                draws = range(index, index := index + len(k))
+                u = [np.random.default_rng(mix(FIXED_DRAW, number, i)).random(k.shape[1:]) for i in draws]
+                k = (np.stack(u) < k / (grid - 1)).astype(np.uint8)
+            yield k
+
+    return cache.Stream(np.dtype(np.uint8), (len(side.rows), channels, height, width), blocks())
+
+
+def _fingerprint(sides: Mapping[str, Side], asked: str) -> str:
+    """Of the files' bytes and the labels, in order, and of how they are seen; not of where they lie."""
+    content = hashlib.sha256(asked.encode())
+    for side in sides.values():
+        content.update(side.digests.tobytes())
+        content.update("\n".join(label or "" for label in side.labels).encode())
+    return content.hexdigest()[:32]
