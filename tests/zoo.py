@@ -18,7 +18,7 @@ from stratiform.models.vlae_reference import ReferenceVLAE
 from stratiform.spec import ImageSpec
 
 BINARY = Likelihood(name="bernoulli")
-CONV, DENSE = Network(width=4, hidden=8), Network(kind="dense", hidden=8)
+CONV, DENSE = Network(width=4, hidden=32), Network(kind="dense", hidden=16)
 
 ZOO: dict[str, tuple[str, Model, ImageSpec]] = {
     "vae, digits-like": ("vae", VAE(latent=3, network=CONV), ImageSpec(1, 8, 8, 17)),
