@@ -18,7 +18,7 @@ from stratiform.training.recipe import NOT_COMPUTED, Recipe, from_json, to_json
 from stratiform.training.tensors import read_tensors, write_tensors
 
 if TYPE_CHECKING:
-    from stratiform.data import Data
+    from stratiform.data.split import Data
 
 HEADER = "recipe.json"
 

@@ -1,0 +1,26 @@
+"""What a person wants to know of a recipe before training it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stratiform.training.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A recipe and its description."""
+
+    recipe: Recipe
+    about: str
+    """one line"""
+    use_when: str
+    """what it is good for"""
+    levels: tuple[int, ...]
+    """units per level, bottom -> top"""
+    minutes: float | None
+    """on two cores; None: not measured"""
+    expect: str
+    """the number reached, or "not run here" """
+    claim: str = ""
+    """what the paper says"""

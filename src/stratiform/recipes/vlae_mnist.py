@@ -1,0 +1,65 @@
+"""VLAE on MNIST, three levels of two units; and a VAE of six units as the control.
+
+Paper     Zhao, Song, Ermon 2017, Fig. 5
+Claim     stroke width at level 1, digit width and tilt at level 2, (mostly) identity at level 3
+Command   stratiform train vlae-mnist; stratiform train vlae-mnist-paper; stratiform train vae-mnist
+Minutes   not measured yet
+Reached   not measured yet
+
+`vlae-mnist` is ours: a shared trunk, group and layer normalisation, the binned Laplace. `vlae-mnist-paper` is the
+reference code's network and settings: Adam 2e-4 without decay, batches of 100, beta = 1 - exp(-t / 2000), the plain
+Laplace density of scale 1/8 (its L1 loss times 8). The reference has no end; its README speaks of an hour on a GPU.
+"""
+
+from __future__ import annotations
+
+from stratiform.data.config import DataConfig
+from stratiform.models.vae import VAE
+from stratiform.models.vlae import VLAE
+from stratiform.models.vlae_reference import ReferenceVLAE
+from stratiform.recipes.entry import Entry
+from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
+
+CLAIM = "stroke width at level 1, digit width and tilt at level 2, (mostly) identity at level 3"
+HOW = {
+    "data": DataConfig(source="mnist"),
+    "optimiser": Optimiser(lr=2e-3, warmup=0.1, decay="cosine"),
+    "beta": Warmup(steps=0.3),
+    "training": Training(steps=3000, batch=256),
+}
+
+VLAE_MNIST = Entry(
+    recipe=Recipe(name="vlae-mnist", model=VLAE(latents=(2, 2, 2)), **HOW),
+    about="Variational Ladder Autoencoder on MNIST, our network and settings",
+    use_when="you want the paper's central result in minutes",
+    levels=(2, 2, 2),
+    minutes=None,
+    expect="not measured yet",
+    claim=CLAIM,
+)
+
+VAE_MNIST = Entry(
+    recipe=Recipe(name="vae-mnist", model=VAE(latent=6), **HOW),
+    about="one code of six units on MNIST, the same network: the control of vlae-mnist",
+    use_when="you want to see that the ladder, not the network, sorts the factors",
+    levels=(6,),
+    minutes=None,
+    expect="not measured yet",
+)
+
+VLAE_MNIST_PAPER = Entry(
+    recipe=Recipe(
+        name="vlae-mnist-paper",
+        model=ReferenceVLAE(size="small"),
+        data=DataConfig(source="mnist"),
+        optimiser=Optimiser(lr=2e-4),
+        beta=Warmup(form="exponential", steps=2000),
+        training=Training(steps=60_000, batch=100, average=None, guard=None),
+    ),
+    about="the reference code's network (26 million parameters) and settings on MNIST",
+    use_when="you want what the paper's authors trained; a GPU helps",
+    levels=(2, 2, 2),
+    minutes=None,
+    expect="not run here",
+    claim=CLAIM,
+)

@@ -1,0 +1,30 @@
+"""A recipe that trains in a fraction of a second."""
+
+from typing import Any
+
+from stratiform.data.config import DataConfig
+from stratiform.models import MODELS
+from stratiform.models.parts import Network
+from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
+
+TRAINING = {
+    "steps": 12,
+    "batch": 8,
+    "log_every": 2,
+    "evaluate_every": 6,
+    "evaluate_images": 16,
+    "save_every": 5,
+    "device": "cpu",
+}
+
+
+def tiny(training: dict[str, Any] | None = None, **fields: Any) -> Recipe:
+    """Two levels of one and two units, dense, on 64 of the digits; fields of the recipe and of its training differ."""
+    default = {
+        "model": MODELS["vlae"](latents=(1, 2), network=Network(kind="dense", hidden=8)),
+        "data": DataConfig(source="digits", limit=64),
+        "optimiser": Optimiser(lr=1e-2, warmup=0.2, decay="cosine"),
+        "beta": Warmup(steps=0.5),
+        "training": Training(**(TRAINING | (training or {}))),
+    }
+    return Recipe(name="tiny", **(default | fields))
