@@ -23,7 +23,7 @@ def names(channels: int) -> tuple[str, ...]:
 
 
 def measure(k: np.ndarray, grid: int) -> dict[str, np.ndarray]:
-    """k: uint8 [N, C, H, W], grey levels 0 ... grid - 1. name -> float64 [N], NaN where there is nothing to measure."""
+    """k: uint8 [N, C, H, W], grey levels 0 ... grid - 1. name -> float64 [N], NaN where nothing can be measured."""
     bytes_ = k if grid == 256 else np.rint(k * (255 / (grid - 1))).astype(np.uint8)
     return measure_strokes(bytes_[:, 0]) if k.shape[1] == 1 else measure_pictures(bytes_)
 

@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 from stratiform.data.split import Data, chosen
 
 ORDER, TRAINING, EVALUATION = range(3)  # what a seed is for
+FINE = 2**16  # steps of u that float32 still tells apart beside 255, lest k + u be rounded up to k + 1
 _MASK = 2**64 - 1
 
 
@@ -47,15 +48,15 @@ def _dressed(k: Tensor, data: Data, u: Tensor | None) -> Tensor:
     if u is None:
         return k.float() / (data.grid - 1)
     if data.config.dequantise:
-        return (k.float() + u) / data.grid
+        return (k.float() + (u * FINE).floor() / FINE) / data.grid
     return (u < k.float() / (data.grid - 1)).float()
 
 
 class Batches:
     """Training batches, without end.
 
-    Every epoch shows each image once, in a new order; batches run on over its end, so none is short and no image is left
-    out. The batches of all ranks together are those of one process with a batch `world` times as large.
+    Every epoch shows each image once, in a new order; batches run on over its end, so none is short and no image is
+    left out. The batches of all ranks together are those of one process with a batch `world` times as large.
     """
 
     def __init__(
@@ -94,8 +95,8 @@ def in_order(
 ) -> Iterator[Tensor]:
     """Evaluation batches, float [at most size, C, H, W], in the order of the split.
 
-    Noise depends on (seed, index of the image in the split) alone: the same images whatever the batch size or the limit,
-    which chooses as `split.chosen` does.
+    Noise depends on (seed, index of the image in the split) alone: the same images whatever the batch size or the
+    limit, which chooses as `split.chosen` does.
     """
     images = data.train if split == "train" else data.test
     indices = chosen(len(images), limit)

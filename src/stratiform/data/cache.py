@@ -50,7 +50,7 @@ def folder(given: Path | None = None) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Failed(f"cannot make the cache folder {path}: {error.strerror}; set STRATIFORM_CACHE to another") from error
+        raise Failed(f"cannot make the cache folder {path}: {error.strerror}; set STRATIFORM_CACHE") from error
     return path
 
 

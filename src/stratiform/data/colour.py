@@ -1,7 +1,7 @@
 """Colour as brightness and a point on the hue circle, for drawing and for measuring alike.
 
-Brightness is luma, 0.299 R + 0.587 G + 0.114 B. The chroma vector is (R - (G + B) / 2, (sqrt 3 / 2) (G - B)); its angle, in
-turns, is the hue (red 0, green 1/3, blue 2/3).
+Brightness is luma, 0.299 R + 0.587 G + 0.114 B. The chroma vector is (R - (G + B) / 2, (sqrt 3 / 2) (G - B)); its
+angle, in turns, is the hue (red 0, green 1/3, blue 2/3).
 """
 
 from __future__ import annotations

@@ -15,15 +15,15 @@ class DataConfig:
     """What to read and how to see it.
 
     Attributes:
-        source: A name that `stratiform datasets` lists, a hub name `owner/name`, a folder of images or of parquet, or an
-            `.npz`.
-        crop: Cut out the centre, crop x crop pixels, before anything else; what lies outside the image is not invented.
-        size: Resize the short side to `size` pixels, then cut out the centre, size x size; by default images stay as they
-            are and must all agree.
+        source: A name that `stratiform datasets` lists, a hub name owner/name, a folder of images or of parquet, or
+            an .npz.
+        crop: Cut out the centre, crop x crop pixels, before anything else; nothing is invented beyond the edge.
+        size: Resize the short side to so many pixels, then cut out the centre, size x size; by default images stay as
+            they are and must all agree.
         channels: 1 (grey) or 3 (RGB); by default what the source has.
         levels: Requantise to so many grey levels, 2 to 256; by default what the source has (digits 17, others 256).
-        binarise: dynamic: a new Bernoulli(pixel) draw each time an image is used; fixed: one draw for each image, the same
-            in every run.
+        binarise: dynamic: a new Bernoulli(pixel) draw each time an image is used; fixed: one draw for each image, the
+            same in every run.
         dequantise: x = (k + u) / levels with u uniform on [0, 1): continuous data.
         limit: Only so many images of each split, chosen by a fixed shuffle (a set may be sorted by class).
     """

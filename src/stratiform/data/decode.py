@@ -42,7 +42,8 @@ def fit(picture: Image.Image, config: DataConfig) -> Image.Image:
         short = min(picture.size)
         if short != config.size:
             wide, high = (max(config.size, round(side * config.size / short)) for side in picture.size)
-            picture = picture.resize((wide, high), Image.Resampling.BILINEAR)  # antialiased; keeps within the range
+            filter_ = Image.Resampling.HAMMING if short > config.size else Image.Resampling.BILINEAR
+            picture = picture.resize((wide, high), filter_)  # means over areas: no value leaves the range
         picture = _centre(picture, config.size)
     return picture
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from stratiform.data.listing import Item, Listing
 from stratiform.errors import UserError
 
-SUFFIXES = frozenset(".png .jpg .jpeg .jpe .jp2 .webp .bmp .gif .tif .tiff .ppm .pgm .pbm .pnm .avif .ico".split())
+FORMATS = "png jpg jpeg jpe jp2 webp bmp gif tif tiff ppm pgm pbm pnm avif ico"
+SUFFIXES = frozenset(f".{name}" for name in FORMATS.split())
 TEST_NAMES = ("test", "testing", "validation", "valid", "val")  # the first of them that is there
 
 

@@ -101,7 +101,8 @@ class Gathered:
             some = rows[start : start + 16 * AT_ONCE]
             block = np.empty((len(some), channels, height, width), np.uint8)
             for image, row in zip(block, some, strict=True):
-                image[:] = spool[ends[row] - self.channels[row] * height * width : ends[row]].reshape(-1, height, width)
+                bytes_ = self.channels[row] * height * width
+                image[:] = spool[ends[row] - bytes_ : ends[row]].reshape(-1, height, width)
             yield block
 
     def _look(self, item: Item) -> tuple[int, np.ndarray] | Unreadable:

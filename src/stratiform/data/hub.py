@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +15,10 @@ from stratiform.data.listing import Item, Listing
 from stratiform.errors import UserError
 
 if TYPE_CHECKING:
-    from datasets import Dataset, DatasetBuilder, IterableDataset
+    from datasets import DatasetBuilder, IterableDataset
 
 TRAIN_NAMES = ("train", "training")
 ANSWER = 10.0  # seconds that the hub has to say whether it knows a set
-
-Table = "Dataset | IterableDataset"
 
 
 def read_parquet(path: Path, subset: str | None = None, train: tuple[str, ...] = TRAIN_NAMES) -> Listing:
@@ -30,23 +30,26 @@ def read_parquet(path: Path, subset: str | None = None, train: tuple[str, ...] =
     """
     import datasets
 
-    try:
+    with _named(str(path)):
         found = _local(path, subset).config.data_files
-    except Exception as error:  # the library raises of everything, and its text is all there is to say
-        raise UserError(f"{path} cannot be read as a folder of parquet: {_line(error)}") from error
 
     def table(split: str) -> IterableDataset:  # one by one: each split has its own columns and class names
         files = [str(file) for file in found[split]]
         return datasets.load_dataset("parquet", data_files={split: files}, split=split, streaming=True)
 
-    return _listing(str(path), fingerprint(visible(path)), {str(split): partial(table, split) for split in found}, train)
+    files = [file for file in visible(path) if file.suffix == ".parquet"]
+    listing = _listing(str(path), fingerprint(files), {str(split): partial(table, split) for split in found}, train)
+    unused = len(files) - sum(len(of_split) for of_split in found.values())
+    notes = [f"{unused} parquet files belong to no split that the library knows"] if unused else []
+    return replace(listing, notes=(*listing.notes, *notes))
 
 
-def read_hub(name: str, subset: str | None = None, train: tuple[str, ...] = TRAIN_NAMES) -> Listing:
-    """A set of the hub: from the library's cache if it is there, else fetched."""
-    builder = _cached(name, subset) or _fetched(name, subset)
+def read_hub(repository: str, subset: str | None = None, train: tuple[str, ...] = TRAIN_NAMES) -> Listing:
+    """owner/name of the hub: from the library's cache if it is there, else fetched."""
+    builder = _cached(repository, subset) or _fetched(repository, subset)
     tables = builder.as_dataset()
-    return _listing(name, f"{name} {builder.hash}", {split: partial(tables.get, split) for split in tables}, train)
+    read = {split: partial(tables.get, split) for split in tables}
+    return _listing(repository, f"{repository} {builder.hash}", read, train)
 
 
 def _local(path: Path, subset: str | None) -> DatasetBuilder:
@@ -58,27 +61,28 @@ def _local(path: Path, subset: str | None) -> DatasetBuilder:
         return datasets.load_dataset_builder(str(path))
 
 
-def _cached(name: str, subset: str | None) -> DatasetBuilder | None:
+def _cached(repository: str, subset: str | None) -> DatasetBuilder | None:
     from datasets.packaged_modules.cache.cache import Cache
 
     try:
-        return Cache(repo_id=name, dataset_name=name.split("/")[-1], config_name=subset, version="auto", hash="auto")
+        name = repository.split("/")[-1]
+        return Cache(repo_id=repository, dataset_name=name, config_name=subset, version="auto", hash="auto")
     except ValueError:
         return None
 
 
-def _fetched(name: str, subset: str | None) -> DatasetBuilder:
+def _fetched(repository: str, subset: str | None) -> DatasetBuilder:
     import datasets
     from huggingface_hub import HfApi
 
     try:
-        HfApi().dataset_info(name, timeout=ANSWER)  # answers at once; the library tries for half a minute
-        builder = datasets.load_dataset_builder(name, name=subset)
+        HfApi().dataset_info(repository, timeout=ANSWER)  # answers at once; the library tries for half a minute
+        builder = datasets.load_dataset_builder(repository, name=subset)
         builder.download_and_prepare()
     except Exception as error:  # no network, no such set, gated, damaged: the text says which
         raise UserError(
-            f"{name} is neither in $STRATIFORM_DATA nor in the cache of `datasets`, and fetching it failed: "
-            f"{_line(error)}; put its parquet or images into $STRATIFORM_DATA/{name}, or give a path"
+            f"{repository} cannot be fetched from the hub ({_line(error)}), nor is it in the cache of `datasets`; "
+            "put its parquet into a folder in $STRATIFORM_DATA and give the folder's name, or give a path"
         ) from error
     return builder
 
@@ -88,28 +92,26 @@ def _listing(name: str, identity: str, tables: Mapping[str, Callable[[], Any]], 
     only = next(iter(tables)) if len(tables) == 1 and next(iter(tables)) not in TEST_NAMES else None
     learnt = next((split for split in (*train, *TRAIN_NAMES) if split in tables), only)
     if learnt is None:
-        raise UserError(f"{name} has no training images: its splits are {', '.join(tables)}; none is called {train[0]}")
-    tests = [split for split in TEST_NAMES if split in tables]
-    used = {"train": learnt} | ({"test": tests[0]} if tests else {})
-    named = {split: _columns(name, tables[origin]()) for split, origin in used.items()}
+        raise UserError(f"{name} has no training images: its splits are {', '.join(tables)}, none of them train")
+    used = {"train": learnt} | {"test": split for split in reversed(TEST_NAMES) if split in tables}
+    named = {split: _columns(name, tables[origin]) for split, origin in used.items()}
     names = dict.fromkeys(label for columns in named.values() for label in columns.class_names)
-    unused = [split for split in tables if split not in used.values()]
+    notes = [f"{split} images are the split {origin}" for split, origin in used.items() if split != origin]
+    notes += [f"the split {split} is not used" for split in tables if split not in used.values()]
     return Listing(
         identity=f"{identity} {used}",
         splits={split: partial(_items, name, origin, tables[origin], named[split]) for split, origin in used.items()},
         class_names=tuple(names),
-        notes=tuple(
-            [f"trains on the split {learnt}"] * (learnt not in TRAIN_NAMES)
-            + [f"tests on the split {used['test']}"] * ("test" in used and used["test"] != "test")
-            + [f"the split {split} is not used" for split in unused]
-        ),
+        notes=tuple(notes),
     )
 
 
-def _columns(name: str, table: Any) -> Columns:
-    columns = Columns.of(table.features)
+def _columns(name: str, table: Callable[[], Any]) -> Columns:
+    with _named(name):
+        features = table().features
+    columns = Columns.of(features)
     if columns is None:
-        raise UserError(f"{name} has no column of images; its columns are {', '.join(table.features)}")
+        raise UserError(f"{name} has no column of images; its columns are {', '.join(features)}")
     return columns
 
 
@@ -121,13 +123,20 @@ def _items(name: str, split: str, table: Callable[[], Iterable[Any]], columns: C
         rows = rows.cast_column(columns.image, Image(decode=False))
     stream = enumerate(rows)
     while True:
-        try:
-            i, row = next(stream)
-        except StopIteration:
+        with _named(name):
+            i, row = next(stream, (0, None))
+        if row is None:
             return
-        except Exception as error:  # a damaged file, in the words of whichever library met it
-            raise UserError(f"{name} cannot be read on in its split {split}: {_line(error)}") from error
         yield columns.item(row, f"row {i} of {split}")
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Whatever the library says of a damaged file, in one line that names the set."""
+    try:
+        yield
+    except Exception as error:
+        raise UserError(f"{name} cannot be read: {_line(error)}") from error
 
 
 def _line(error: Exception) -> str:

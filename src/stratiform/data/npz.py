@@ -1,4 +1,4 @@
-"""An .npz: array `images` or `x`, optionally `labels` or `y`; other arrays with a value for each image are attributes."""
+"""An .npz: array `images` or `x`, perhaps `labels` or `y`; other arrays of a value for each image are attributes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def read_npz(path: Path) -> Listing:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be read as .npz ({str(error).splitlines()[0]}); write it by numpy.savez") from error
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path} cannot be read as .npz ({why}); write it by numpy.savez") from error
     name = next((name for name in IMAGES if name in arrays), None)
     if name is None:
         raise UserError(f"{path} has the arrays {', '.join(arrays) or 'none'}; name the images `images` or `x`")

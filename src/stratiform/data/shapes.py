@@ -1,7 +1,7 @@
 """The ten digits as strokes in the unit box: x to the right, y down.
 
-Each shape fills the box and has no slant of its own (the mixed second moment of its ink is zero), so that width and slant
-of a drawn glyph say nothing of its identity.
+Each shape fills the box and has no slant of its own (the mixed second moment of its ink is zero), so that width and
+slant of a drawn glyph say nothing of its identity.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def arc(x: float, y: float, rx: float, ry: float, start: float, stop: float) -> 
 
 
 def upright(strokes: list[list[tuple[float, float]]], aspect: float = 0.75) -> tuple[Stroke, ...]:
-    """Without slant, stretched to fill the unit box. Ink lies evenly along the strokes of a box `aspect` wide and 1 high."""
+    """Without slant, filling the unit box; the slant is that of a box `aspect` wide, 1 high, evenly inked strokes."""
     shape = [np.array(stroke, dtype=float) for stroke in strokes]
     for _ in range(20):  # stretching changes where the ink lies, and so the slant
         low, high = np.min([s.min(0) for s in shape], 0), np.max([s.max(0) for s in shape], 0)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from stratiform.data import cache
 from stratiform.data.config import DataConfig
 from stratiform.data.digits import read_digits
 from stratiform.data.folder import read_folder, visible
@@ -31,7 +30,7 @@ class Source:
 
     Attributes:
         name: What to type.
-        about: One line: what, how many, how large.
+        title: One line: what, how many, how large.
         draw: Makes the images here, without files or network.
         hub: owner/name on the hub; None where no copy is known.
         subset: Which configuration of the hub's set.
@@ -42,7 +41,7 @@ class Source:
     """
 
     name: str
-    about: str
+    title: str
     draw: Callable[[DataConfig], Listing] | None = None
     hub: str | None = None
     subset: str | None = None
@@ -71,59 +70,59 @@ LOCAL = "from $STRATIFORM_DATA only"
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
-        Source(name="digits", about="1,797 handwritten digits, 8 x 8, 17 grey levels; built in", draw=read_digits),
+        Source(name="digits", title="1,797 handwritten digits, 8 x 8, 17 grey levels; built in", draw=read_digits),
         Source(
             name="glyphs",
-            about="25,000 digits drawn from known factors, grey, 28 x 28 or any size; built in",
+            title="25,000 digits drawn from known factors, grey, 28 x 28 or any size; built in",
             draw=read_glyphs,
         ),
         Source(
             name="colour-glyphs",
-            about="25,000 house numbers drawn from known factors, RGB, 32 x 32 or any size; built in",
+            title="25,000 house numbers drawn from known factors, RGB, 32 x 32 or any size; built in",
             draw=partial(read_glyphs, coloured=True),
         ),
-        Source(name="mnist", about=f"70,000 handwritten digits, grey, 28 x 28; {UNTRIED}", hub="ylecun/mnist"),
+        Source(name="mnist", title=f"70,000 handwritten digits, grey, 28 x 28; {UNTRIED}", hub="ylecun/mnist"),
         Source(
             name="fashion-mnist",
-            about=f"70,000 pieces of clothing, grey, 28 x 28; {UNTRIED}",
+            title=f"70,000 pieces of clothing, grey, 28 x 28; {UNTRIED}",
             hub="zalando-datasets/fashion_mnist",
         ),
-        Source(name="cifar10", about=f"60,000 photographs, RGB, 32 x 32; {UNTRIED}", hub="uoft-cs/cifar10"),
+        Source(name="cifar10", title=f"60,000 photographs, RGB, 32 x 32; {UNTRIED}", hub="uoft-cs/cifar10"),
         Source(
             name="svhn",
-            about=f"house numbers, RGB, 32 x 32: trains on the 531,131 of the extra split; {UNTRIED}",
+            title=f"house numbers, RGB, 32 x 32: trains on the 531,131 of the extra split; {UNTRIED}",
             hub="ufldl-stanford/svhn",
             subset="cropped_digits",
             train=("extra", *TRAIN_NAMES),
         ),
         Source(
             name="celeba",
-            about=f"202,599 faces, RGB, 178 x 218; the papers take crop 108, size 64; {UNTRIED}",
+            title=f"202,599 faces, RGB, 178 x 218; the papers take crop 108, size 64; {UNTRIED}",
             hub="flwrlabs/celeba",
         ),
         Source(
             name="lsun-church",
-            about=f"126,227 churches, RGB, 256 pixels high or wide, give a size; {UNTRIED}",
+            title=f"126,227 churches, RGB, 256 pixels high or wide, give a size; {UNTRIED}",
             hub="tglcourse/lsun_church_train",
         ),
         Source(
             name="lsun-bedroom",
-            about=f"303,125 bedrooms (a tenth of LSUN's), RGB, 256 pixels high or wide, give a size; {UNTRIED}",
+            title=f"303,125 bedrooms (a tenth of LSUN's), RGB, 256 pixels high or wide, give a size; {UNTRIED}",
             hub="pcuenq/lsun-bedrooms",
         ),
-        Source(name="lsun-tower", about=f"LSUN's towers, RGB, give a size; {LOCAL}"),
+        Source(name="lsun-tower", title=f"LSUN's towers, RGB, give a size; {LOCAL}"),
         Source(
             name="omniglot_lake28",
-            about=f"32,460 characters in Lake's split, ink = 1, 28 x 28; not the set of published numbers; {LOCAL}",
+            title=f"32,460 characters in Lake's split, ink = 1, 28 x 28; not the set of published numbers; {LOCAL}",
             folder="omniglot",
             size=28,
             invert=True,
         ),
-        Source(name="mnist_m", about=f"10,000 digits blended with photographs, RGB, 32 x 32; {LOCAL}"),
-        Source(name="gtsrb32", about=f"6,025 traffic signs, RGB, 32 x 32, with the track of each; {LOCAL}"),
+        Source(name="mnist_m", title=f"10,000 digits blended with photographs, RGB, 32 x 32; {LOCAL}"),
+        Source(name="gtsrb32", title=f"6,025 traffic signs, RGB, 32 x 32, with the track of each; {LOCAL}"),
         Source(
             name="cifar10_jpeg",
-            about=f"59,019 lossy CIFAR-10 photographs, 32 x 32; its bits per dimension are not CIFAR-10's; {LOCAL}",
+            title=f"59,019 lossy CIFAR-10 photographs, 32 x 32; its bits per dimension are not CIFAR-10's; {LOCAL}",
         ),
     )
 }
@@ -161,14 +160,14 @@ def find(name: str) -> Source:
         return SOURCES[name]
     path = Path(name).expanduser()
     if path.exists():
-        return Source(name=name, about=f"{path}", draw=lambda config: _read_path(path))
+        return Source(name=name, title=f"{path}", draw=lambda config: _read_path(path))
     if _in_data_folder(name) is not None:
-        return Source(name=name, about=f"$STRATIFORM_DATA/{name}")
+        return Source(name=name, title=f"$STRATIFORM_DATA/{name}")
     if name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.endswith(("/", ".npz")):
-        return Source(name=name, about=f"{name} of the hub", hub=name)
+        return Source(name=name, title=f"{name} of the hub", hub=name)
     near = difflib.get_close_matches(name.lower(), SOURCES, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known names are {', '.join(SOURCES)};"
-    raise UserError(f"no source {name!r}: {hint} otherwise give a hub name owner/name, a folder, or an .npz")
+    hint = f"did you mean {' or '.join(near)}?" if near else "`stratiform datasets` lists the names;"
+    raise UserError(f"no source {name!r}: {hint} else give a hub name owner/name, or a folder or .npz that exists")
 
 
 def _in_data_folder(name: str) -> Path | None:

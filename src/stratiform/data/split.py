@@ -15,7 +15,7 @@ from stratiform.spec import ImageSpec
 HELD_OUT = 10  # one in ten
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """N images and what the source says of each.
 
@@ -68,7 +68,7 @@ class Data:
 
 
 def chosen(count: int, limit: int | None) -> np.ndarray:
-    """Indices, in order, of `limit` out of `count` images: by a fixed shuffle, because a set may be sorted by class."""
+    """Indices, in order, of `limit` of `count` images: by a fixed shuffle, because a set may be sorted by class."""
     if limit is None or limit >= count:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).permutation(count)[:limit])

@@ -1,7 +1,7 @@
-"""Thickness, slant, width, height, area and length of what is written in a grey image: bright strokes on a dark ground.
+"""Thickness, slant, width, height, area and length of what is written in a grey image, bright on dark.
 
-Definitions of Morpho-MNIST (Castro, Tan, Kainz, Konukoglu & Glocker 2019, https://jmlr.org/papers/v20/19-033.html), kept
-to the pixel: its skeleton is scikit-image's `medial_axis` with seed 42.
+Definitions of Morpho-MNIST (Castro, Tan, Kainz, Konukoglu & Glocker 2019, https://jmlr.org/papers/v20/19-033.html),
+kept to the pixel: its skeleton is scikit-image's `medial_axis` with seed 42.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _STEPS = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [np.sqrt(2.0), 1.0, np.sqrt
 
 
 def measure_strokes(grey: np.ndarray) -> dict[str, np.ndarray]:
-    """grey: uint8 [N, H, W]. name -> float64 [N] (pixels; square pixels for area; radians), NaN where nothing is written.
+    """grey: uint8 [N, H, W]. name -> float64 [N] (pixels, square pixels, radians), NaN where nothing is written.
 
     - area: pixels of at least half the brightness, after cubic enlargement
     - length: of their skeleton, 1 for a step along an axis and sqrt 2 for a diagonal one
@@ -89,8 +89,8 @@ def _binary(image: np.ndarray) -> np.ndarray:
 def _skeletons(binary: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Medial axes (bool) and distances to the background, exactly `skimage.morphology.medial_axis(image, rng=SEED)`.
 
-    That function spends most of its time on tables which do not depend on the image, and thins one image at a time. Here
-    all are thinned side by side: step t takes the t-th pixel of each, in each image's own order.
+    That function spends most of its time on tables which do not depend on the image, and thins one image at a time.
+    Here all are thinned side by side: step t takes the t-th pixel of each, in each image's own order.
     """
     if not binary:
         return [], []
