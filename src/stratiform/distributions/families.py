@@ -46,7 +46,7 @@ class Laplace:
         return -t.abs() - LOG_2
 
     def log_survival(self, t: Tensor) -> Tensor:
-        return torch.where(t > 0, -t - LOG_2, torch.log1p(-0.5 * torch.exp(-t.abs())))
+        return torch.where(t > 0, -t - LOG_2, torch.log1p(-0.5 * torch.exp(t.clamp(max=0.0))))
 
     def log_interval(self, lower: Tensor, width: Tensor) -> Tensor:
         beyond = -lower - LOG_2 + log1mexp(width)  # both ends on one side of the mode
