@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from stratiform.nn.blocks import Double, Gate, dense, down, halved, same, up
 
-SMALLEST = 4  # a map is halved while its smaller side stays at least this
+SMALLEST = 4  # a map is halved while half of its smaller side is at least this
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ def conv_ladder(
 ) -> Ladder:
     """Convolutional below, dense at the top: each level but the top halves the image while that can be done.
 
-    The top level is a vector; the level beneath it is injected there, and its step makes the smallest map.
+    The step of level l takes the state from the map of h_{l+1} to that of h_l, as g_{l+1} took the trail up. The top
+    is a vector; the level beneath it is injected there, and its step makes the smallest map.
 
     Args:
         width: channels at the first scale; they double with every halving, up to four times as many.
@@ -87,29 +88,29 @@ def conv_ladder(
         shape, outputs, units, gate: as in `dense_ladder`.
     """
     scales = _Scales.of(shape, len(units), width)
-    levels = range(len(units))
     top, expander = len(units) - 1, max(len(units) - 2, 0)
-    smallest = scales.channels[-1] * math.prod(scales.sizes[-1])
+    narrow = max(hidden // 4, 8)  # a code injected as a vector, kept from outweighing what comes from above
+    channels, size = scales.at(top)
+    smallest = channels * math.prod(size)
 
-    trail: list[nn.Module] = [scales.up_the_trail(level) for level in levels]
-    trail[top].append(nn.Sequential(nn.Flatten(), dense(smallest, hidden), dense(hidden, hidden)))
-    heads: list[nn.Module] = [scales.head(level, units[level]) for level in levels[:top]]
+    trail = [scales.climb(level) for level in range(len(units))]
+    trail[top] = nn.Sequential(trail[top], nn.Flatten(), dense(smallest, hidden), dense(hidden, hidden))
+    heads: list[nn.Module] = [scales.head(level, units[level]) for level in range(expander)]
+    if expander < top:
+        heads.append(
+            nn.Sequential(nn.Flatten(), dense(smallest, hidden // 2), nn.Linear(hidden // 2, 2 * units[expander]))
+        )
     heads.append(nn.Linear(hidden, 2 * units[top]))
 
-    injections: list[nn.Module] = []
-    steps: list[nn.Module] = []
-    for level, n in enumerate(units):
-        if level >= expander:
-            v = [dense(n, hidden)] + ([Gate(hidden, 0, gate)] if level < top else [])
-            u = [dense(hidden if level == top else 2 * hidden, hidden)]
-            if level == expander:
-                u += [dense(hidden, smallest), nn.Unflatten(1, (scales.channels[-1], *scales.sizes[-1]))]
-        else:
-            c, size = scales.at(level)
-            v = [dense(n, c * math.prod(size)), nn.Unflatten(1, (c, *size)), Gate(c, 2, gate)]
-            u = [same(2 * c, c)]
-        injections.append(nn.Sequential(*v))
-        steps.append(nn.Sequential(*u, *(scales.down_the_ladder(level) if level <= expander else ())))
+    to_map = nn.Sequential(nn.Unflatten(1, (channels, *size)), same(channels, channels))
+    injections: list[nn.Module] = [scales.inject(level, units[level], gate) for level in range(expander)]
+    steps: list[nn.Module] = [scales.descend(level) for level in range(expander)]
+    if expander < top:
+        injections.append(nn.Sequential(dense(units[expander], narrow), Gate(narrow, 0, gate)))
+        steps.append(nn.Sequential(dense(hidden + narrow, smallest), to_map))
+    injections.append(dense(units[top], hidden))
+    above = dense(hidden, hidden)
+    steps.append(above if expander < top else nn.Sequential(above, dense(hidden, smallest), to_map))
     return Ladder(Trail(trail), tuple(heads), tuple(injections), tuple(steps), scales.readout(outputs))
 
 
@@ -124,7 +125,7 @@ class _Scales:
     @classmethod
     def of(cls, shape: tuple[int, int, int], levels: int, width: int) -> _Scales:
         sizes = [shape[1:]]
-        while min(halved(sizes[-1])) >= SMALLEST:
+        while min(sizes[-1]) // 2 >= SMALLEST:
             sizes.append(halved(sizes[-1]))
         halvings = len(sizes) - 1
         channels = (shape[0], *(width * min(2**i, 4) for i in range(halvings)))
@@ -137,29 +138,40 @@ class _Scales:
     def at(self, level: int) -> tuple[int, tuple[int, int]]:
         return self.channels[self.reached[level]], self.sizes[self.reached[level]]
 
-    def up_the_trail(self, level: int) -> nn.Sequential:
-        """g_l up to its map; the top's dense layers come after."""
-        start, end = (self.reached[level - 1] if level else 0), self.reached[level]
-        blocks = [self._down(i) for i in range(start, end)]
+    def climb(self, level: int) -> nn.Sequential:
+        """g_l from the map of the level beneath to its own; the top adds dense layers after."""
+        blocks = [self._down(i) for i in range(self.reached[level - 1] if level else 0, self.reached[level])]
         if level < len(self.reached) - 1:
-            blocks.append(same(self.channels[end], self.channels[end]))
+            channels = self.at(level)[0]
+            blocks.append(same(channels, channels))
         return nn.Sequential(*blocks)
 
     def head(self, level: int, units: int) -> nn.Module:
-        c, size = self.at(level)
-        size = halved(size)
-        return nn.Sequential(down(c, c), nn.Flatten(), nn.Linear(c * math.prod(size), 2 * units))
+        channels, size = self.at(level)
+        pixels = math.prod(halved(size))
+        return nn.Sequential(down(channels, channels), nn.Flatten(), nn.Linear(channels * pixels, 2 * units))
 
-    def down_the_ladder(self, level: int) -> list[nn.Module]:
-        """After the step of `level`: refine its map, then double it to the map of the level beneath."""
-        start, end = self.reached[level], (self.reached[level - 1] if level else 1)
-        c = self.channels[start]
-        return [same(c, c), *(self._up(i) for i in range(start, end, -1))]
+    def inject(self, level: int, units: int, gate: float) -> nn.Module:
+        """v_l: onto the map of the level above, with the channels of its own."""
+        channels, size = self.at(level)[0], self.at(level + 1)[1]
+        to_map = nn.Unflatten(1, (channels, *size))
+        return nn.Sequential(dense(units, channels * math.prod(size)), to_map, Gate(channels, 2, gate))
+
+    def descend(self, level: int) -> nn.Module:
+        """u_l from the map of the level above, its channels joined by those injected, to its own."""
+        start, end = self.reached[level + 1], self.reached[level]
+        own, above = self.channels[end], self.channels[start]
+        first = (
+            up(above + own, self.channels[start - 1], self.sizes[start - 1]) if start > end else same(above + own, own)
+        )
+        return nn.Sequential(first, *(self._up(i) for i in range(start - 1, end, -1)), same(own, own))
 
     def readout(self, outputs: int) -> nn.Module:
+        blocks = [self._up(i) for i in range(self.reached[0], 1, -1)]
+        channels = self.channels[1]
         if self.sizes[1] == self.sizes[0]:
-            return nn.Conv2d(self.channels[1], outputs, 3, padding=1)
-        return Double(self.channels[1], outputs, self.sizes[0])
+            return nn.Sequential(*blocks, nn.Conv2d(channels, outputs, 3, padding=1))
+        return nn.Sequential(*blocks, Double(channels, outputs, self.sizes[0]))
 
     def _down(self, i: int) -> nn.Module:
         block = same if self.sizes[i] == self.sizes[i + 1] else down
