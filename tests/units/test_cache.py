@@ -26,7 +26,9 @@ def test_round_trip_as_read_only_maps_and_as_safetensors(tmp_path: Path) -> None
     found = cache.read(tmp_path / "a")
     assert found.meta == {"grid": 17}
     for arrays in (found.arrays, load_file(tmp_path / "a")):
-        assert all((arrays[name] == value).all() and arrays[name].dtype == value.dtype for name, value in ARRAYS.items())
+        assert all(
+            (arrays[name] == value).all() and arrays[name].dtype == value.dtype for name, value in ARRAYS.items()
+        )
     assert isinstance(found.arrays["images"], np.memmap) and not found.arrays["images"].flags.writeable
 
 

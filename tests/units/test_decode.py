@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from images import encoded, grey, noise
 from PIL import Image
 
+from images import encoded, grey, noise
 from stratiform.data.config import DataConfig
 from stratiform.data.decode import Unreadable, decode
 

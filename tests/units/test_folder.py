@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from images import encoded, grey, noise, write_folder
 
+from images import encoded, grey, noise, write_folder
 from stratiform.data.folder import read_folder
 from stratiform.errors import UserError
 

@@ -6,8 +6,8 @@ import datasets
 import numpy as np
 import pytest
 from datasets import ClassLabel, Features, Image, Value
-from images import encoded, noise
 
+from images import encoded, noise
 from stratiform.data.hub import read_hub, read_parquet
 from stratiform.data.listing import Listing
 from stratiform.errors import UserError

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from images import encoded, grey, noise
 
+from images import encoded, grey, noise
 from stratiform.data import cache
 from stratiform.data.config import DataConfig
 from stratiform.data.listing import Item, Listing
@@ -97,13 +97,17 @@ def test_one_colour_image_makes_all_three_channels(tmp_path: Path) -> None:
     mixed = [Item("grey", encoded(noise(0))), Item("colour", encoded(noise(1, channels=3)))]
     images = stored(tmp_path, listing(mixed, test=mixed)).arrays["train/images"]
     assert images.shape == (2, 3, 8, 8)
-    assert (images[0] == np.asarray(noise(0))).all() and (images[1] == np.asarray(noise(1, channels=3)).T.swapaxes(1, 2)).all()
+    assert (images[0] == np.asarray(noise(0))).all() and (
+        images[1] == np.asarray(noise(1, channels=3)).T.swapaxes(1, 2)
+    ).all()
     assert stored(tmp_path, listing(mixed, test=mixed), channels=1).arrays["train/images"].shape == (2, 1, 8, 8)
 
 
 def test_mixed_sizes_need_a_size(tmp_path: Path) -> None:
     mixed = [Item(str(i), encoded(grey(i, (9, 7) if i % 3 else (4, 5)))) for i in range(9)]
-    with pytest.raises(UserError, match=r"2 sizes, most often 9 x 7 \(6 images\) and 4 x 5 \(3 images\); .*--data.size"):
+    with pytest.raises(
+        UserError, match=r"2 sizes, most often 9 x 7 \(6 images\) and 4 x 5 \(3 images\); .*--data.size"
+    ):
         stored(tmp_path, listing(mixed))
     assert stored(tmp_path, listing(mixed), size=6).arrays["train/images"].shape[1:] == (1, 6, 6)
     with pytest.raises(UserError, match="2 sizes"):
@@ -150,7 +154,9 @@ def test_labels_and_attributes(tmp_path: Path) -> None:
     assert found.meta["class_names"] == ["8", "9", "10"]
     assert found.arrays["train/labels"].tolist() == [2, 1, 1] and found.arrays["test/labels"].tolist() == [0]
     assert found.arrays["train/factors/track"].dtype == np.int64
-    assert found.arrays["train/factors/word"].tolist() == [1, 2, 1] and found.arrays["test/factors/word"].tolist() == [0]
+    assert found.arrays["train/factors/word"].tolist() == [1, 2, 1] and found.arrays["test/factors/word"].tolist() == [
+        0
+    ]
     assert np.isnan(found.arrays["train/factors/age"][1]) and found.arrays["test/factors/age"].tolist() == [2]
     part = [Item("a", PIXELS[0], "1"), Item("b", PIXELS[1])]
     found = stored(tmp_path, listing(part, "part", test=part))

@@ -5,9 +5,9 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
-from images import encoded, grey, noise, write_folder
 from PIL import Image
 
+from images import encoded, grey, noise, write_folder
 from stratiform.data.config import DataConfig
 from stratiform.data.source import SOURCES, find, load
 from stratiform.errors import UserError

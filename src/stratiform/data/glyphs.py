@@ -16,9 +16,10 @@ import numpy as np
 from stratiform.data import colour
 from stratiform.data.config import DataConfig
 from stratiform.data.listing import Item, Listing
-from stratiform.data.shapes import SHAPES
+from stratiform.data.shapes import lower, shapes
 
-VERSION = 2  # of how they are drawn: raise it, and all are drawn anew
+VERSION = 3  # of how they are drawn: raise it, and all are drawn anew
+DIGITS = 10
 TRAIN, TEST = 20_000, 5_000
 CHUNK = 256  # images drawn at once: their distances fit a processor's cache
 GREY_SIZE, COLOUR_SIZE = 28, 32
@@ -98,7 +99,7 @@ def _plan(count: int, size: int, seed: int, coloured: bool) -> dict[str, np.ndar
     """name -> [N]: everything that is chosen before drawing, a row of random numbers for each image."""
     ranges = RANGES | (COLOUR_RANGES if coloured else {})
     u = np.random.default_rng([seed, int(coloured)]).random((count, 1 + len(ranges) + 2 * len(NEIGHBOURS)))
-    plan = {"label": (u[:, 0] * len(SHAPES)).astype(np.int64)}
+    plan = {"label": (u[:, 0] * DIGITS).astype(np.int64)}
     plan |= {name: low + (high - low) * u[:, i] for i, (name, (low, high)) in enumerate(ranges.items(), start=1)}
     pixel = size / (COLOUR_SIZE if coloured else GREY_SIZE)
     for name in ("stroke_width", "width", "height", "shift_x", "shift_y"):
@@ -107,7 +108,7 @@ def _plan(count: int, size: int, seed: int, coloured: bool) -> dict[str, np.ndar
         plan["ink_brightness"] = colour.apart(plan["background_brightness"], plan["ink_brightness"])
         for i, name in enumerate(NEIGHBOURS):
             plan[name] = (u[:, -1 - i] < 0.5).astype(np.int64)
-            plan[f"{name} label"] = (u[:, -3 - i] * len(SHAPES)).astype(np.int64)
+            plan[f"{name} label"] = (u[:, -3 - i] * DIGITS).astype(np.int64)
     return plan
 
 
@@ -146,13 +147,13 @@ def _ink(plan: Mapping[str, np.ndarray], size: int, columns: slice = slice(None)
     y = np.arange(size, dtype=np.float32) + 0.5
     x = y[columns]
     ink = np.empty((len(plan["label"]), size, len(x)), np.float32)
-    for label, strokes in enumerate(SHAPES):
+    for label, strokes in enumerate(shapes()):
         of = np.flatnonzero(plan["label"] == label)
         if len(of):
             one = {name: values[of] for name, values in plan.items()}
             nearest = np.full((len(of), size, len(x)), np.inf, np.float32)
             for stroke in strokes:
-                _approach(nearest, _place(stroke, one, size), x, y)
+                lower(nearest, _place(stroke, one, size), x, y)
             ink[of] = np.clip(one["stroke_width"][:, None, None] / 2 - np.sqrt(nearest) + 0.5, 0, 1)
     return ink
 
@@ -165,18 +166,3 @@ def _place(stroke: np.ndarray, plan: Mapping[str, np.ndarray], size: int) -> np.
     x = centre + plan["shift_x"][:, None] + across - np.tan(plan["slant"])[:, None] * down
     y = centre + plan["shift_y"][:, None] + down
     return np.stack([x, y], -1).astype(np.float32)
-
-
-def _approach(nearest: np.ndarray, points: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
-    """Lowers `nearest` [N, Y, X], squared pixels, to the distance from the polyline through `points` [N, K, 2]."""
-    for a, b in zip(points[:, :-1].transpose(1, 2, 0), points[:, 1:].transpose(1, 2, 0), strict=True):
-        (ax, ay), (dx, dy) = a[..., None, None], (b - a)[..., None, None]
-        px, py = x - ax, y[:, None] - ay  # [N, 1, X], [N, Y, 1]
-        squared = dx**2 + dy**2
-        along = (px * (dx / squared)) + (py * (dy / squared))
-        np.clip(along, 0, 1, out=along)
-        across_x, across_y = px - along * dx, py - along * dy
-        across_x *= across_x
-        across_y *= across_y
-        across_x += across_y
-        np.minimum(nearest, across_x, out=nearest)

@@ -93,7 +93,8 @@ def _listing(name: str, identity: str, tables: Mapping[str, Callable[[], Any]], 
     learnt = next((split for split in (*train, *TRAIN_NAMES) if split in tables), only)
     if learnt is None:
         raise UserError(f"{name} has no training images: its splits are {', '.join(tables)}, none of them train")
-    used = {"train": learnt} | {"test": split for split in reversed(TEST_NAMES) if split in tables}
+    tested = next((split for split in TEST_NAMES if split in tables), None)
+    used = {"train": learnt} | ({"test": tested} if tested else {})
     named = {split: _columns(name, tables[origin]) for split, origin in used.items()}
     names = dict.fromkeys(label for columns in named.values() for label in columns.class_names)
     notes = [f"{split} images are the split {origin}" for split, origin in used.items() if split != origin]
