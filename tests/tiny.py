@@ -1,11 +1,15 @@
 """A recipe that trains in a fraction of a second."""
 
+from multiprocessing.synchronize import Event
+from pathlib import Path
 from typing import Any
 
 from stratiform.data.config import DataConfig
 from stratiform.models import MODELS
 from stratiform.models.parts import Network
+from stratiform.training.loop import train
 from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
+from stratiform.training.run import Run
 
 TRAINING = {
     "steps": 12,
@@ -28,3 +32,9 @@ def tiny(training: dict[str, Any] | None = None, **fields: Any) -> Recipe:
         "training": Training(**(TRAINING | (training or {}))),
     }
     return Recipe(name="tiny", **(default | fields))
+
+
+def train_tiny(folder: Path, training: dict[str, Any], started: Event | None = None) -> None:
+    """For a process of its own, which says when its steps begin."""
+    recipe = tiny(training)
+    train(recipe, Run.create(folder, recipe), lambda event: started and started.set())

@@ -109,7 +109,7 @@ def test_a_damaged_recipe_is_refused_in_one_line(tmp_path: Path, content: str):
 
 
 def test_no_run_at_all_is_refused(tmp_path: Path):
-    with pytest.raises(UserError, match="is no run: it has no recipe.json"):
+    with pytest.raises(UserError, match="is no run: it has no recipe"):
         load(tmp_path)
     with pytest.raises(UserError, match="is no run"):
         load(tmp_path / "nowhere")

@@ -1,7 +1,7 @@
 """VAE and VLAE on the 1,797 real digits of scikit-learn, 8 x 8 pixels: what the demo trains, without network.
 
 Claim     none of a paper: the smallest hierarchy that a person can read
-Command   stratiform train vlae-digits
+Command   stratiform train vlae-digits; stratiform train vae-digits
 Minutes   not measured yet
 Reached   not measured yet
 """

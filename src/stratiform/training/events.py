@@ -29,7 +29,7 @@ class Logged:
 
 
 @dataclass(frozen=True)
-class Tested:
+class Scored:
     """The test images were scored with the averaged weights, at beta = 1."""
 
     step: int
@@ -54,7 +54,7 @@ class Finished:
     seconds: float
 
 
-Event: TypeAlias = Began | Logged | Tested | Skipped | Finished
+Event: TypeAlias = Began | Logged | Scored | Skipped | Finished
 Watch: TypeAlias = Callable[[Event], None]
 
 

@@ -18,7 +18,7 @@ from stratiform.data.source import load
 from stratiform.data.split import Data
 from stratiform.errors import Failed, UserError
 from stratiform.evaluation.bound import bits_per_dim, evaluate
-from stratiform.training.events import Began, Finished, Logged, Skipped, Tested, Watch, unwatched
+from stratiform.training.events import Began, Finished, Logged, Scored, Skipped, Watch, unwatched
 from stratiform.training.log import Log
 from stratiform.training.player import ActivePlayer, NonFinite
 from stratiform.training.recipe import Recipe, Training
@@ -172,7 +172,7 @@ class _Session:
             "active_units": [level.active_units for level in found.levels],
         }
         self.log.write({"step": self.state.step, "test": test})
-        self.watch(Tested(self.state.step, test))
+        self.watch(Scored(self.state.step, test))
 
     def _save_if_due(self) -> None:
         """Log, weights, state, in this order: whoever finds the state finds what belongs to it."""

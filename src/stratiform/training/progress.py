@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from stratiform.training.events import Began, Event, Finished, Logged, Skipped, Tested
+from stratiform.training.events import Began, Event, Finished, Logged, Scored, Skipped
 
 COLLAPSED = 0.01  # nats per image: a level that pays less says nothing
 BAR = 24  # characters of the longest bar
@@ -37,7 +37,7 @@ class Progress:
             self._began(event)
         elif isinstance(event, Logged):
             self._logged(event)
-        elif isinstance(event, Tested):
+        elif isinstance(event, Scored):
             self.test = f"   test {rate(event.test)}"
         elif isinstance(event, Skipped):
             self._say(

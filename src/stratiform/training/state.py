@@ -33,6 +33,7 @@ class TrainState:
         self.recipe, self.model, self.step = recipe, model, 0
         averaged = recipe.training.average is not None
         self.average = copy.deepcopy(model).eval().requires_grad_(False) if averaged else model
+        self._both = list(self.average.parameters()), list(model.parameters())
         for stage in recipe.stages:
             for player in stage.players:
                 trained_parameters(part_of(model, player.part), player)  # a wrong name is found now, not after hours
@@ -61,7 +62,7 @@ class TrainState:
         decay = self.recipe.training.average
         if decay is not None:
             decay = min(decay, (1 + self.step) / (10 + self.step))
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
+            torch._foreach_lerp_(*self._both, 1 - decay)
 
     def networks(self) -> dict[str, Tensor]:
         """The weights and their average, live, by name."""
