@@ -24,6 +24,7 @@ LAWS: dict[str, Law] = {
     "same seed, same result": wiring.same_seed_same_result,
     "saved is loaded": wiring.saved_is_loaded,
     "generation ignores inference": wiring.generation_ignores_inference,
+    "generation repeats inference": wiring.generation_repeats_inference,
     "analytic KL is Monte-Carlo KL": probability.analytic_kl_is_monte_carlo_kl,
     "bounds are ordered": probability.bounds_are_ordered,
     "neither batch nor chunk matters": probability.neither_batch_nor_chunk_matters,

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Generator, Tensor, nn
 
+from stratiform.core.hierarchy import from_prior, given
 from stratiform.core.latent import Terms
 from stratiform.core.model import LatentModel
 from stratiform.evaluation.laws.case import Broken, Case, near
@@ -117,6 +118,16 @@ def generation_ignores_inference(case: Case) -> str:
         return model.decode(2, case.prior()).sample(Generator().manual_seed(2))
 
     return near("samples without a posterior", pictures(blind), pictures(case.model), 0.0)
+
+
+def generation_repeats_inference(case: Case) -> str:
+    """The z that inference drew, handed to the generator level by level, give the same priors and the same image."""
+    terms = case.terms()
+    picked = given({level: latent.z for level, latent in enumerate(terms.latents)}, from_prior())
+    f, latents = case.model.hierarchy.descend(len(case.x), picked)
+    again = [latent.log_p() for latent in latents] + [case.model.decoder(f).log_prob(case.x)]
+    before = [latent.log_p() for latent in terms.latents] + [terms.log_px]
+    return near("log p(z) and log p(x | z)", _flat(again), _flat(before), 1e-9)
 
 
 def _loss(case: Case, model: LatentModel) -> Tensor:

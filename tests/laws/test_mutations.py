@@ -1,0 +1,256 @@
+"""Bugs planted on purpose: each must break a law or a known answer, else the laws prove little.
+
+A bug replaces one function of the library. Laws are tried on a few small models until one of them breaks.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import known
+import zoo
+from stratiform.core import latent
+from stratiform.core.decoder import AutoregressiveImage
+from stratiform.core.hierarchy import Carry, Hierarchy, Pick
+from stratiform.core.latent import Latent, Terms
+from stratiform.core.model import LatentModel
+from stratiform.core.posterior import BottomUp, TopDown, sample
+from stratiform.distributions import Distribution, Gaussian, Likelihood, image
+from stratiform.distributions.families import Laplace
+from stratiform.distributions.image import Binned
+from stratiform.evaluation import bound
+from stratiform.evaluation.bound import bounds, log_weights
+from stratiform.evaluation.check import LAWS, tick
+from stratiform.evaluation.laws.case import Case
+from stratiform.spec import ImageSpec
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def _replace(owner: object, name: str, make: Callable[[Callable], Callable]) -> Plant:
+    return lambda patch: patch.setattr(owner, name, make(getattr(owner, name)))
+
+
+def _kl(change: Callable[[Gaussian, Gaussian, Callable], Tensor]) -> Plant:
+    return _replace(latent, "gaussian_kl", lambda kl: lambda q, p: change(q, p, kl))
+
+
+def _average_over_units(_: Callable) -> Callable:
+    return lambda each: each.flatten(1).mean(1)
+
+
+def _analytic_everywhere(pick: Callable) -> Callable:
+    """q of a lower level against the prior at draws that came later."""
+
+    def planted(self: BottomUp, x: Tensor, draw: Callable = sample) -> Pick:
+        inner = pick(self, x, draw)
+
+        def claims_exact(level: int, h: Tensor, p: Distribution, carry: Carry) -> tuple[Latent, Carry]:
+            drawn, carry = inner(level, h, p, carry)
+            return replace(drawn, exact=True), carry
+
+        return claims_exact
+
+    return planted
+
+
+def _state_in_the_closure(pick: Callable) -> Callable:
+    """The merge state kept by the pick instead of handed on by the walk."""
+
+    def planted(self: TopDown, x: Tensor, draw: Callable = sample) -> Pick:
+        inner, state = pick(self, x, draw), [None]
+
+        def keeps(level: int, h: Tensor, p: Distribution, carry: Carry) -> tuple[Latent, Carry]:
+            drawn, state[0] = inner(level, h, p, state[0])
+            return drawn, None
+
+        return keeps
+
+    return planted
+
+
+def _detached_carry(descend: Callable) -> Callable:
+    def planted(self: Hierarchy, *arguments: object) -> tuple:
+        drawn, h, carry, prior_carry = descend(self, *arguments)
+        return drawn, h, carry.detach() if isinstance(carry, Tensor) else carry, prior_carry
+
+    return planted
+
+
+def _detached_z(draw: Callable) -> Callable:
+    def planted(self: Gaussian, *arguments: object, **how: object) -> tuple[Tensor, Tensor]:
+        z, log_prob = draw(self, *arguments, **how)
+        return z.detach(), log_prob
+
+    return planted
+
+
+def _batch_statistics(forward: Callable) -> Callable:
+    return lambda self, h: forward(self, h - h.mean(0, keepdim=True))
+
+
+def _log_variance_for_log_scale(_: property) -> property:
+    return property(lambda self: (0.5 * self.log_scale).exp())
+
+
+def _reversed_levels(descend: Callable) -> Callable:
+    def planted(self: Hierarchy, *arguments: object) -> tuple:
+        f, latents = descend(self, *arguments)
+        return f, tuple(reversed(latents))
+
+    return planted
+
+
+def _sees_itself(_: Callable) -> Callable:
+    """Mask B in the first layer."""
+
+    def planted(self: nn.Module, x: Tensor) -> Tensor:
+        mask = self.mask.clone()
+        mask[1, 1] = 1.0
+        return nn.functional.conv2d(x, self.weight * mask, self.bias, padding=1)
+
+    return planted
+
+
+def _shifted_stepper(at: Callable) -> Callable:
+    """The cache read one column to the left."""
+    return lambda self, padded, i, j: at(self, padded, i, max(j - 1, 0))
+
+
+def _mean_for_sample(_: Callable) -> Callable:
+    def planted(self: AutoregressiveImage, generator: torch.Generator | None = None) -> Tensor:
+        x = self.h.new_zeros(len(self.h), *self.shape)
+        step = self.net.stepper(self.h)
+        for i in range(self.shape[1]):
+            for j in range(self.shape[2]):
+                x[:, :, i, j] = self.head(step(i, j, x)[:, :, None, None]).mean[:, :, 0, 0]
+        return x
+
+    return planted
+
+
+def _no_edges(_: Callable) -> Callable:
+    """The first and last bin end where the others do: mass is lost."""
+
+    def planted(self: Binned, x: Tensor) -> Tensor:
+        shrink = torch.exp(-self.log_scale)
+        offset = (x - self.mean) * shrink
+        width = (shrink / (self.bins - 1)).expand_as(offset)
+        return self.family.log_interval(offset.abs() - 0.5 * width, width)
+
+    return planted
+
+
+def _density_for_mass(_: Callable) -> Callable:
+    def planted(self: Binned, x: Tensor) -> Tensor:
+        return self.family.log_density((x - self.mean) * torch.exp(-self.log_scale)) - self.log_scale
+
+    return planted
+
+
+def _reads_the_posterior(forward: Callable) -> Callable:
+    """Generation that touches inference."""
+
+    def planted(self: nn.Module, n: int, pick: Pick, prior: object = None) -> object:
+        leak = sum(parameter.sum() for parameter in self.posterior.parameters()) * 1e-9
+        f = self.hierarchy.descend(n, pick, prior)[0]
+        return self.decoder(f + leak)
+
+    return planted
+
+
+def _hidden_state(forward: Callable) -> Callable:
+    """Something learnt that is neither parameter nor buffer."""
+
+    def planted(self: nn.Module, x: Tensor, *rest: object, **how: object) -> Terms:
+        self.__dict__.setdefault("memory", next(self.decoder.parameters()).detach().sum() * 1e-3)
+        terms = forward(self, x, *rest, **how)
+        return Terms(terms.log_px + self.memory, terms.latents)
+
+    return planted
+
+
+BUGS: dict[str, Plant] = {
+    "KL with its sign flipped": _kl(lambda q, p, kl: -kl(q, p)),
+    "q and p swapped in the KL": _kl(lambda q, p, kl: kl(p, q)),
+    "KL without its half": _kl(lambda q, p, kl: kl(q, p) + 0.5),
+    "log-variance read as log-scale": _replace(Gaussian, "scale", _log_variance_for_log_scale),
+    "KL averaged over units": _replace(latent, "total", _average_over_units),
+    "likelihood averaged over pixels": _replace(image, "total", _average_over_units),
+    "KL at half weight in the bound": _replace(Terms, "kls", lambda kls: lambda self: 0.5 * kls(self)),
+    "analytic KL in the importance weights": _replace(Terms, "log_weight", lambda _: Terms.elbo),
+    "prior forgotten in the weights": _replace(Latent, "log_p", lambda log_p: lambda self: 0.0 * log_p(self)),
+    "log k dropped": _replace(bound, "math", lambda _: SimpleNamespace(**{**vars(math), "log": lambda k: 0.0})),
+    "every level's KL analytic, bottom-up": _replace(BottomUp, "pick", _analytic_everywhere),
+    "merge state in a closure": _replace(TopDown, "pick", _state_in_the_closure),
+    "carry detached": _replace(Hierarchy, "_descend_one", _detached_carry),
+    "z detached": _replace(Gaussian, "draw", _detached_z),
+    "levels handed out top first": _replace(Hierarchy, "descend", _reversed_levels),
+    "batch statistics": _replace(nn.LayerNorm, "forward", _batch_statistics),
+    "generation reads the posterior": _replace(LatentModel, "decode", _reads_the_posterior),
+    "a state that is not saved": _replace(LatentModel, "forward", _hidden_state),
+    "edge bins cut": _replace(Binned, "log_mass", _no_edges),
+    "density reported as mass": _replace(Binned, "log_mass", _density_for_mass),
+    "Laplace without its 1/2": _replace(
+        Laplace, "log_survival", lambda survival: lambda self, t: survival(self, t) + math.log(2.0)
+    ),
+    "mask B first": _replace(known.Masked, "forward", _sees_itself),
+    "cache read one pixel off": _replace(known.Masked, "at", _shifted_stepper),
+    "means fed back instead of samples": _replace(AutoregressiveImage, "sample", _mean_for_sample),
+}
+
+
+def _models() -> dict[str, Case]:
+    spec = ImageSpec(1, 2, 2, 3)
+    pixels = known.pixels(spec, Likelihood())
+    carried, golden = known.markov((2, 2)), known.golden_chain()
+    return {
+        "vae": zoo.case("vae, dense, binary 2x2"),
+        "vlae": zoo.case("vlae, dense, two channels 1x3 of three levels"),
+        "laplace": zoo.case("vae, digits-like"),
+        "pixels": Case.of(pixels, spec),
+        "carried": Case.of(carried.top_down(carried=True)[0], carried.spec),
+        "bottom-up": Case.of(golden.bottom_up()[0], golden.spec),
+    }
+
+
+def _known_answer() -> bool:
+    """The golden chain, exactly, and a gap between the ELBO and log p(x) that the importance bound closes."""
+    golden, x = known.golden_chain(), torch.full((1, 1, 1, 1), 1.7, dtype=torch.float64)
+    if not torch.allclose(log_weights(golden.top_down()[0], x, 5), torch.tensor(-1.837937).double(), atol=1e-6):
+        return False
+    made = known.flat((2, 2))
+    x = made.draw(3)
+    model, gap = made.top_down()
+    found = bounds(model, x, 1000)
+    return bool((made.log_p(x) - found.elbo - gap).abs().max() < 0.2) and bool(
+        (found.bound < made.log_p(x) + 0.5).all()
+    )
+
+
+def _first_broken() -> str | None:
+    """The law or known answer that does not hold, if there is one."""
+    if not _known_answer():
+        return "known answer"
+    for name, case in _models().items():
+        for law in LAWS:
+            if law != "one graph" and not tick(law, case).ok:
+                return f"{law}, {name}"
+    return None
+
+
+def test_without_a_bug_nothing_breaks() -> None:
+    assert _first_broken() is None
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_bug_breaks_something(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        BUGS[bug](patch)
+        broken = _first_broken()
+    assert broken, f"no law noticed: {bug}"
