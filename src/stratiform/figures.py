@@ -22,23 +22,25 @@ if TYPE_CHECKING:
     from stratiform.evaluation.explore import Sweep
 
 DPI = 100  # of layout; `png` may render finer
-MOSAIC, GAP = 680, 3  # pixels: what a mosaic's wider side aims at, and what lies between its images
+MOSAIC, GAP = 680, 2  # pixels: what a mosaic's wider side aims at, and what lies between its images
+FRAMED = 0.15  # the least shade of a leading cell that is framed
 
 
 @dataclass(frozen=True)
 class Look:
-    """Colours of a figure: text, secondary text, background, and the ends of the scale of heat maps."""
+    """Colours of a figure: text, secondary text, background, the ends of the heat maps' scale and of the levels'."""
 
     ink: str
     faint: str
     paper: str
     low: str
     high: str
+    levels: tuple[float, float]  # of matplotlib's cividis, bottom and top
 
 
-LIGHT = Look("#1a1d21", "#5d646d", "#ffffff", "#f1f4f8", "#08457e")
-DARK = Look("#e8eaed", "#a3abb5", "#15181c", "#20262d", "#8ec9ff")
-BETWEEN = Look("#7b8087", "#7b8087", "none", "none", "none")  # readable on light and dark pages alike: for pictures
+LIGHT = Look("#1a1d21", "#5d646d", "#ffffff", "#eef2f7", "#08457e", (0.1, 0.9))
+DARK = Look("#e8eaed", "#a3abb5", "#15181c", "#20262d", "#8ec9ff", (0.35, 0.9))
+BETWEEN = Look("#7b8087", "#7b8087", "none", "none", "none", (0.3, 0.9))  # for pictures on light and dark pages alike
 
 
 def png(figure: Figure, *, fine: float = 1.0) -> bytes:
@@ -48,16 +50,16 @@ def png(figure: Figure, *, fine: float = 1.0) -> bytes:
     return buffer.getvalue()
 
 
-def mosaic(images: Tensor, columns: int) -> np.ndarray:
+def mosaic(images: Tensor, columns: int, side: int = MOSAIC) -> np.ndarray:
     """Images [N, 1 or 3, H, W] in [0, 1], row by row -> [h, w, 4] uint8, transparent between the images.
 
-    Every image pixel becomes a square of whole pixels, so that the wider side comes near to MOSAIC.
+    Every image pixel becomes a square of whole pixels, so that the wider side comes near to `side`.
     """
     cells = (images.detach().float().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     rows = -(-len(cells) // columns)
-    times = max(1, round(MOSAIC / max(rows * cells.shape[1], columns * cells.shape[2])))
+    times = max(1, round(side / max(rows * cells.shape[1], columns * cells.shape[2])))
     cells = cells.repeat(times, 1).repeat(times, 2)
-    count, height, width, channels = cells.shape
+    _, height, width, channels = cells.shape
     canvas = np.zeros((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 4), np.uint8)
     for index, cell in enumerate(cells):
         top, left = (index // columns) * (height + GAP), (index % columns) * (width + GAP)
@@ -79,17 +81,17 @@ def strips(rows: Mapping[str, Tensor], *, title: str, caption: str = "", look: L
 
     named = list(rows)
     canvas = mosaic(torch.cat([rows[name] for name in named]), columns=len(rows[named[0]]))
-    figure, axes = _picture(canvas, title, caption, look, left=30 + 7 * max(map(len, named)), right=10)
+    figure, axes = _picture(canvas, title, caption, look, left=20 + 7 * max(map(len, named)))
     height = canvas.shape[0] / len(named)
     axes.set_yticks([height * (i + 0.5) - 0.5 for i in range(len(named))], named)
     return figure
 
 
-def sweep(swept: Sweep, *, title: str, caption: str = "", look: Look = LIGHT) -> Figure:
+def sweep(swept: Sweep, *, title: str, caption: str = "", look: Look = LIGHT, side: int = MOSAIC) -> Figure:
     """One level's sweep, the values of its units along the axes."""
-    canvas = mosaic(swept.images, swept.columns)
+    canvas = mosaic(swept.images, swept.columns, side)
     labelled = bool(swept.across)
-    figure, axes = _picture(canvas, title, caption, look, left=64 if swept.up else 10, bottom=46 if labelled else 8)
+    figure, axes = _picture(canvas, title, caption, look, left=48 if swept.up else 0, bottom=44 if labelled else 8)
     if labelled:
         width = canvas.shape[1] / swept.columns
         axes.set_xticks(_ticks(width, swept.columns), _values(swept.across))
@@ -116,8 +118,8 @@ def heat(
     """A table of numbers, shaded; the strongest cell of each row framed."""
     from matplotlib.patches import Rectangle
 
-    width, height = 150 + 104 * len(columns), 52 * len(rows)
-    figure, axes = _canvas(width, height, title, caption, look, left=150, top=30, right=12)
+    names = 16 + 7 * max(map(len, rows))
+    figure, axes = _canvas(96 * len(columns), 46 * len(rows), title, caption, look, left=names, top=30)
     scale = _scale(look)
     for y, cells in enumerate(rows.values()):
         shades = [-1.0 if cell.shade is None else cell.shade for cell in cells]
@@ -128,7 +130,7 @@ def heat(
             low = 0.38 if cell.note else 0.5
             axes.text(x + 0.5, y + low, cell.text, ha="center", va="center", color=ink, fontsize=12)
             axes.text(x + 0.5, y + 0.74, cell.note, ha="center", va="center", color=ink, fontsize=7.5)
-        if max(shades) > 0.1 and len(cells) > 1:
+        if max(shades) >= FRAMED and len(cells) > 1:
             best = int(np.argmax(shades))
             frame = Rectangle((best + 0.03, y + 0.05), 0.94, 0.9, fill=False, edgecolor=look.ink, linewidth=2)
             axes.add_patch(frame)
@@ -145,14 +147,15 @@ def kl_over_training(
     steps: Sequence[int], kl: np.ndarray, *, title: str, caption: str = "", look: Look = LIGHT
 ) -> Figure:
     """The KL of every level, [T, L] bottom -> top in nats per image, stacked over the training steps."""
-    figure, axes = _canvas(560, 280, title, caption, look, left=62, bottom=50, right=80)
+    figure, axes = _canvas(340, 230, title, caption, look, left=50, bottom=48, right=62)
     edges = np.concatenate([np.zeros((len(kl), 1)), np.cumsum(kl, 1)], 1)
-    colours = level_colours(kl.shape[1])
+    colours = level_colours(kl.shape[1], look)
     for level in range(kl.shape[1]):
-        axes.fill_between(steps, edges[:, level], edges[:, level + 1], color=colours[level], linewidth=0.6, edgecolor=look.paper)
+        below, above = edges[:, level], edges[:, level + 1]
+        axes.fill_between(steps, below, above, color=colours[level], linewidth=0.6, edgecolor=look.paper)
     top = max(float(edges.max()), 1e-9)
     for level, y in enumerate(_apart((edges[-1, :-1] + edges[-1, 1:]) / 2, 0.06 * top)):
-        axes.annotate(f"level {level + 1}", (steps[-1], y), (6, 0), textcoords="offset points", va="center", color=look.ink)
+        _beside(axes, f"level {level + 1}", (steps[-1], y), look)
     axes.set_xlim(steps[0], steps[-1] if len(steps) > 1 else steps[0] + 1)
     axes.set_ylim(0, 1.04 * top)
     axes.set_xlabel("training step")
@@ -162,14 +165,15 @@ def kl_over_training(
 
 
 def bars(
-    names: Sequence[str], values: Sequence[float], notes: Sequence[str], *, title: str, caption: str = "", look: Look = LIGHT
+    values: Mapping[str, float], notes: Sequence[str], *, title: str, caption: str = "", look: Look = LIGHT
 ) -> Figure:
-    """One horizontal bar per level, given bottom -> top, drawn with the top level uppermost."""
-    figure, axes = _canvas(560, 44 * len(names), title, caption, look, left=80, bottom=14, right=190)
-    axes.barh(range(len(names)), values, height=0.66, color=level_colours(len(names)))
-    for y, (value, note) in enumerate(zip(values, notes, strict=True)):
-        axes.annotate(note, (value, y), (6, 0), textcoords="offset points", va="center", color=look.ink, annotation_clip=False)
-    axes.set_xlim(0, max(*values, 1e-9) if len(values) > 1 else max(values[0], 1e-9))
+    """One horizontal bar per level, given bottom -> top with a note each, drawn with the top level uppermost."""
+    names, lengths = list(values), list(values.values())
+    figure, axes = _canvas(210, 40 * len(names), title, caption, look, left=62, bottom=14, right=190)
+    axes.barh(range(len(names)), lengths, height=0.66, color=level_colours(len(names), look))
+    for y, (length, note) in enumerate(zip(lengths, notes, strict=True)):
+        _beside(axes, note, (length, y), look)
+    axes.set_xlim(0, max([*lengths, 1e-9]))
     axes.set_ylim(-0.5, len(names) - 0.5)
     axes.set_yticks(range(len(names)), names)
     _plain_axes(axes, look)
@@ -178,23 +182,34 @@ def bars(
     return figure
 
 
-def level_colours(count: int) -> list[Any]:
+def level_colours(count: int, look: Look) -> list[Any]:
     """One colour per level, bottom -> top: dark to light, told apart by lightness alone."""
     from matplotlib import colormaps
 
-    return [colormaps["cividis"](v) for v in np.linspace(0.12, 0.92, max(count, 1))]
+    return [colormaps["cividis"](v) for v in np.linspace(*look.levels, max(count, 1))]
 
 
 def _canvas(
-    width: int, height: int, title: str, caption: str, look: Look, *, left: int = 10, right: int = 10, top: int = 8, bottom: int = 8
+    width: int,
+    height: int,
+    title: str,
+    caption: str,
+    look: Look,
+    *,
+    left: int = 0,
+    right: int = 0,
+    top: int = 8,
+    bottom: int = 8,
 ) -> tuple[Figure, Axes]:
     """A figure around axes of width x height layout pixels, the title above and the caption beneath."""
     from matplotlib.figure import Figure
 
+    edge = 10 if title else 0
+    left, right = left + edge, right + edge
     total = max(left + width + right, 360)
-    lines = textwrap.wrap(caption, int((total - 20) / 6.6))
+    lines = textwrap.wrap(caption, int((total - 20) / 7.2))
     heading = 30 if title else 0
-    footing = 16 * len(lines) + (10 if lines else 0)
+    footing = 17 * len(lines) + (10 if lines else 0)
     full = heading + top + height + bottom + footing
     figure = Figure(figsize=(total / DPI, full / DPI), dpi=DPI, facecolor=look.paper)
     axes = figure.add_axes((left / total, (footing + bottom) / full, width / total, height / full), facecolor="none")
@@ -226,6 +241,11 @@ def _plain_axes(axes: Axes, look: Look) -> None:
     axes.yaxis.label.set_color(look.ink)
 
 
+def _beside(axes: Axes, text: str, place: tuple[float, float], look: Look) -> None:
+    """Text to the right of a point."""
+    axes.annotate(text, place, (6, 0), textcoords="offset points", va="center", color=look.ink, annotation_clip=False)
+
+
 def _scale(look: Look) -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -236,8 +256,8 @@ def _ink_on(colour: tuple[float, ...], look: Look) -> str:
     """Dark or light text, whichever reads better on this colour."""
     if colour[3] == 0:
         return look.faint
-    luminance = float(np.dot(colour[:3], (0.2126, 0.7152, 0.0722)))
-    return "#14171a" if luminance > 0.45 else "#ffffff"
+    luminance = float(np.dot(np.power(colour[:3], 2.2), (0.2126, 0.7152, 0.0722)))
+    return "#14171a" if luminance > 0.18 else "#ffffff"  # where both have the same contrast
 
 
 def _ticks(side: float, count: int) -> list[float]:

@@ -19,7 +19,7 @@ def quick(monkeypatch):
 
 
 def bars(count: int = 400, **changes) -> Data:
-    """A bright row at a height that is the label, its brightness a number, an angle told by its column's brightness."""
+    """A bright row at a height that is the label, its brightness a number."""
 
     def split(seed: int) -> Split:
         rng = np.random.default_rng(seed)

@@ -71,7 +71,7 @@ def test_a_split_code_is_cut_into_equal_slices():
 
 @pytest.mark.parametrize(("sizes", "slices"), [((6,), 4), ((2, 2), 2), ((6,), 0)])
 def test_a_code_that_cannot_be_split_so_is_refused(sizes, slices):
-    with pytest.raises(UserError, match=f"split_code is {slices}"):
+    with pytest.raises(UserError, match=f"split_code is {slices}, but"):
         codes_and_kl(flat(sizes=sizes).top_down()[0], [], split_code=slices)
 
 

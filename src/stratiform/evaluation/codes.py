@@ -28,8 +28,8 @@ class Reading:
         units = math.prod(self.shapes[0]) if len(self.shapes) == 1 else 0
         if len(self.shapes) != 1 or split_code < 1 or units % split_code:
             raise UserError(
-                f"split_code is {split_code}, for {len(self.shapes)} levels with {[math.prod(s) for s in self.shapes]} units; "
-                "it takes one level, and a divisor of its units"
+                f"split_code is {split_code}, but the levels have {[math.prod(s) for s in self.shapes]} units; "
+                "it takes a single level, and a divisor of its units"
             )
 
     def __len__(self) -> int:
@@ -59,6 +59,7 @@ def codes_and_kl(
         rows = torch.arange(count, count + len(x), device=x.device)
         codes.append([z.cpu() for z in reading.split([latent.z for latent in model.encode(x)])])
         drawn = model.encode(x, keyed(seed, rows, torch.zeros_like(rows)))
-        kl += torch.stack([each.sum().double().cpu() for each in reading.split([latent.kl_each() for latent in drawn])])
+        paid = reading.split([latent.kl_each() for latent in drawn])
+        kl += torch.stack([each.sum().double().cpu() for each in paid])
         count += len(x)
     return [torch.cat(level).double().numpy() for level in zip(*codes, strict=True)], (kl / count).numpy()

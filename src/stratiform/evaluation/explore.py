@@ -1,4 +1,4 @@
-"""Ways of looking at a model: each is a pick. Levels count from 0, nearest x; images come back on the CPU, in [0, 1]."""
+"""Ways of looking at a model: each is a pick. Levels count from 0, nearest x; images come back on the CPU."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def noise(model: LatentModel, n: int, seed: int, draw: int = 0) -> dict[int, Ten
 
 @torch.no_grad()
 def render(model: LatentModel, n: int, pick: Callable[[slice], Pick], seed: int = 0) -> Tensor:
-    """n images [n, C, H, W], some at a time: the mean of p(x | z), or where it has none a sample whose noise is that of `seed`.
+    """n images [n, C, H, W], some at a time: the mean of p(x | z), or where it has none a sample, noise from `seed`.
 
     Args:
         pick: rows -> the pick that draws their levels.
@@ -77,7 +77,7 @@ def samples(model: LatentModel, n: int, *, temperature: float = 1.0, seed: int =
 
 
 def reconstruct(model: LatentModel, x: Tensor, *, keep_top: int | None = None, seed: int = 0) -> Tensor:
-    """x [B, C, H, W] from the posterior means of its `keep_top` upper levels, those below drawn from the prior; None: all."""
+    """x [B, C, H, W] from the posterior means of its `keep_top` upper levels (None: all), the rest from the prior."""
     count = len(model.hierarchy.levels)
     keep = count if keep_top is None else keep_top
     if not 0 <= keep <= count:
@@ -117,7 +117,7 @@ def sweep(
     """
     shapes = model.hierarchy.shapes
     if not 0 <= level < len(shapes):
-        raise UserError(f"level {level + 1} of a model with {len(shapes)}; give 1 (nearest the image) to {len(shapes)}")
+        raise UserError(f"there is no level {level + 1}; give 1 (nearest the image) to {len(shapes)} (the top)")
     units = math.prod(shapes[level])
     cells = cells or (13 if units <= 2 else 8)
     axis = torch.linspace(-reach, reach, cells)

@@ -55,7 +55,7 @@ class Factor:
         return len(values) == 0 or bool(np.ptp(values) == 0)
 
     def points(self) -> np.ndarray:
-        """[N, d] float64, in which distances make sense: one-hot classes, numbers as they are, angles on the unit circle."""
+        """[N, d] float64, where distances make sense: one-hot classes, numbers, angles on the unit circle."""
         if self.kind == "class":
             return np.eye(int(self.values.max()) + 1)[self.values]
         if self.kind == "angle":

@@ -90,7 +90,7 @@ class Network(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Judge:
-    """A trained judge, and how well it reads each factor of the test split (accuracy or R^2; None: it cannot be said)."""
+    """A trained judge, and how well it reads each factor of the test split: accuracy or R^2, None for a constant."""
 
     network: Network
     tasks: list[Task]
@@ -107,7 +107,7 @@ class Judge:
 
 
 def judge_of(data: Data, file: Path | None = None, *, seed: int = 0) -> Judge | None:
-    """The judge of this set: read from `file` where it is of this set, else trained and kept there; None: nothing to read."""
+    """The judge of this set: read from `file`, else trained and kept there; None where there is nothing to read."""
     factors = [factor for factor in of_source(data.train).values() if not factor.constant]
     if not factors:
         return None

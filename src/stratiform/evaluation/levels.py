@@ -1,4 +1,4 @@
-"""What each level learnt: which factors its code *knows* (probe), and which its noise *controls* in generated images (Sobol)."""
+"""What each level learnt: which factors its code *knows* (probe), which its noise *controls* in images (Sobol)."""
 
 from __future__ import annotations
 
@@ -99,7 +99,8 @@ def levels(
     known = knows(codes, factors, source.labels, seed=seed)
     controlled = controls(model, partial(_look, data=data, judge=judge), draws=draws, seed=seed, split_code=split_code)
     outcomes = tuple(
-        LevelOutcome(level=i + 1, kl=float(kl[i]), factors=_row(factors, known[i], controlled, i)) for i in range(len(kl))
+        LevelOutcome(level=i + 1, kl=float(kl[i]), factors=_row(factors, scores, controlled, i))
+        for i, scores in enumerate(known)
     )
     return LevelReport(
         probe=f"{K} nearest neighbours, {FOLDS} folds, standardised posterior means",
@@ -150,12 +151,13 @@ def controls(
 
 
 def alignment(rows: Sequence[Mapping[str, FactorAtLevel]]) -> float | None:
-    """Mean over thickness, slant and label of (best level - second best), by the scores of ALIGNED; None without any."""
+    """Mean over thickness, slant and label of (best level - second best), by ALIGNED's scores; None without any."""
     leads = []
     for name, score in ALIGNED.items():
-        ranked = sorted((getattr(row[name], score) for row in rows if name in row), key=lambda v: -math.inf if v is None else v)
-        if len(ranked) >= 2 and ranked[-2] is not None:
-            leads.append(ranked[-1] - ranked[-2])
+        known = [getattr(row[name], score) for row in rows if name in row]
+        if len(known) >= 2 and None not in known:
+            second, best = sorted(known)[-2:]
+            leads.append(best - second)
     return float(np.mean(leads)) if leads else None
 
 
@@ -197,13 +199,13 @@ def _unmeasured(factors: Mapping[str, Factor]) -> Iterator[str]:
     for factor in factors.values():
         missing = int((~factor.known).sum())
         if missing:
-            yield f"{factor.name} could not be measured on {missing} of {len(factor)} images: they are left out of its scores"
+            yield f"{factor.name} could not be measured on {missing} of {len(factor)} images (left out)"
 
 
 def _unseen(controlled: Mapping[str, Indices], draws: int) -> Iterator[str]:
     for name, index in controlled.items():
         if index.lost:
-            yield f"{name} could not be measured on {index.lost} of {draws} pairs of generated images: they are left out"
+            yield f"{name} could not be measured on {index.lost} of {draws} generated pairs (left out)"
 
 
 def _unread(judge: Judge | None) -> Iterator[str]:

@@ -15,7 +15,7 @@ K, FOLDS = 25, 5
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """Accuracy for classes, R^2 for numbers, on images that the probe was not fitted to; None where it has no meaning."""
+    """Accuracy for classes, R^2 for numbers, on images the probe was not fitted to; None where it has no meaning."""
 
     score: float | None
     stderr: float | None
