@@ -16,23 +16,42 @@ from stratiform.cli.options import Options
 from stratiform.errors import UserError
 
 Chosen = TypeVar("Chosen", bound=Options)
+CONFIG = (tyro.conf.FlagCreatePairsOff, tyro.conf.AvoidSubcommands)
+PLAINER = (  # what tyro says, and what we say
+    (r"^Error parsing (--\S+): invalid literal for int\(\) with base 10: (.*)$", r"\1 is \2; give a whole number"),
+    (r"^Error parsing (--\S+): could not convert string to float: (.*)$", r"\1 is \2; give a number"),
+    (r"^Error parsing \S+: ", ""),
+    (r"^invalid choice (.*) for argument '(.*)'\. Expected one of \((.*?),?\)$", r"\2 is \1; give one of \3"),
+    (r"^Missing value for argument '(.*)'\. Expected .*$", r"\1 needs a value"),
+)
 
 
 def parse(command: type[Chosen], name: str, words: list[str]) -> Chosen | None:
     """The command's options, or None where help was printed.
 
-    A command whose defaults depend on what is named (a recipe, a run) is read twice: once to find the name, once with
-    its defaults in place.
-
     Raises:
         UserError: a flag that does not exist, with the nearest that does, or a value that it cannot take.
     """
     command = command.adapted(words)
-    options = _parse(command, name, words, default=None)
-    if options is None:
+    if {"-h", "--help"} & set(words):
+        words = ["--help"]
+    named = f" {words[0]}" if words and not words[0].startswith("-") else ""
+    hint = f"see stratiform {name}{named} --help"
+    boxed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(boxed):
+            options, unknown = tyro.cli(
+                command, prog=f"stratiform {name}", args=words, return_unknown_args=True, config=CONFIG
+            )
+    except SystemExit as end:
+        if end.code:
+            raise UserError(f"{_unboxed(boxed.getvalue())}; {hint}") from None
         return None
-    default = options.with_defaults()
-    return options if default is options else _parse(command, name, words, default)
+    for word in unknown[:1]:
+        if word.startswith("-"):
+            raise nearest("flag", word.split("=")[0].replace("_", "-"), _flags(options), hint)
+        raise UserError(f"stratiform {name} does not know what to do with {word!r}; {hint}")
+    return options
 
 
 def nearest(kind: str, given: str, known: Iterable[str], hint: str) -> UserError:
@@ -41,48 +60,25 @@ def nearest(kind: str, given: str, known: Iterable[str], hint: str) -> UserError
     return UserError(f"no {kind} {given!r}; {f'did you mean {close[0]}? ' if close else ''}{hint}")
 
 
-def _parse(command: type[Chosen], name: str, words: list[str], default: Chosen | None) -> Chosen | None:
-    boxed = io.StringIO()
-    extra = {} if default is None else {"default": default}
-    try:
-        with contextlib.redirect_stderr(boxed):
-            options, unknown = tyro.cli(
-                command,
-                prog=f"stratiform {name}",
-                args=words,
-                return_unknown_args=True,
-                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.AvoidSubcommands),
-                **extra,
-            )
-    except SystemExit as end:
-        if end.code:
-            raise UserError(f"{_unboxed(boxed.getvalue())}; see stratiform {name} --help") from None
-        return None
-    if unknown:
-        raise _unknown(options, name, unknown[0])
-    return options
-
-
-def _unknown(options: Options, name: str, word: str) -> UserError:
-    if not word.startswith("-"):
-        return UserError(f"stratiform {name} does not know what to do with {word!r}; see stratiform {name} --help")
-    flag = word.split("=")[0].replace("_", "-")
-    return nearest("flag", flag, _flags(options), f"see stratiform {name} --help")
-
-
-def _flags(value: object, prefix: str = "--") -> Iterator[str]:
+def _flags(options: object, prefix: str = "--") -> Iterator[str]:
     """Every flag that fills this dataclass, nested ones by dots."""
-    for field in fields(value):  # type: ignore[arg-type]
-        flag, inner = f"{prefix}{field.name.replace('_', '-')}", getattr(value, field.name)
-        if is_dataclass(inner):
-            yield from _flags(inner, f"{flag}.")
+    for field in fields(options):  # type: ignore[arg-type]
+        flag, value = f"{prefix}{field.name.replace('_', '-')}", getattr(options, field.name)
+        if is_dataclass(value):
+            yield from _flags(value, f"{flag}.")
         else:
             yield flag
 
 
 def _unboxed(text: str) -> str:
-    """tyro's first paragraph as one line, without its box."""
-    lines = [line.strip("│ ") for line in text.splitlines() if not line.startswith(("╭", "╰"))]
+    """The first paragraph of tyro's box as one plain line."""
+    lines = [line.strip("│").rstrip()[1:] for line in text.splitlines() if line.startswith("│")]
     rule = next((i for i, line in enumerate(lines) if re.fullmatch("─+", line)), len(lines))
-    said = " ".join(" ".join(lines[:rule]).split())
-    return re.sub(r"\.$", "", said) or "these arguments cannot be read"
+    said = lines[:rule]
+    if said and said[0].startswith("Missing from"):
+        missing = [line.strip() for line in said[1:] if re.match(r" {4}\S", line)]
+        return f"{' and '.join(missing)} must be given"
+    line = " ".join(" ".join(said).split()).removesuffix(".")
+    for pattern, plain in PLAINER:
+        line = re.sub(pattern, plain, line)
+    return line

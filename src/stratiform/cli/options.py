@@ -8,7 +8,7 @@ import math
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -38,12 +38,16 @@ class Options(ABC):
 
     @classmethod
     def adapted(cls, words: Sequence[str]) -> type[Self]:
-        """This command with the flags that the words ask for: `train` has those of the recipe."""
+        """This command with the flags and defaults that the words ask for: those of a recipe, or of a run."""
         return cls
 
-    def with_defaults(self) -> Self:
-        """These options with the defaults that depend on them: a run's own data."""
-        return self
+    @classmethod
+    def with_flags(cls, defaults: Mapping[str, Any]) -> type[Self]:
+        """This command with further flags, or other defaults: by name, of the defaults' types."""
+        flags = [(name, type(value), field(default=value)) for name, value in defaults.items()]
+        return make_dataclass(
+            cls.__name__, flags, bases=(cls,), frozen=True, kw_only=True, namespace={"__doc__": cls.__doc__}
+        )
 
     @abstractmethod
     def work(self) -> Answer: ...

@@ -19,10 +19,10 @@ def show(*parts: RenderableType) -> None:
         console.print(part, soft_wrap=isinstance(part, str))
 
 
-def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
+def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
     """A plain table: numbers to the right with three decimals, nothing known as a dash."""
-    rows = [list(row) for row in rows]
-    result = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    columns, rows = list(columns), [list(row) for row in rows]
+    result = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for i, column in enumerate(columns):
         numeric = all(isinstance(row[i], int | float | None) for row in rows)
         result.add_column(column, justify="right" if numeric else "left")
@@ -39,4 +39,6 @@ def cell(value: Any) -> str:
         return f"{value:.3f}"
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {cell(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return " ".join(map(cell, value))
     return str(value)
