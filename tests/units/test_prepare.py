@@ -1,6 +1,7 @@
 """Decoded once into a cache file: what is stored, what is left out, what is held out."""
 
 import multiprocessing
+import resource
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from stratiform.data import cache
 from stratiform.data.config import DataConfig
 from stratiform.data.listing import Item, Listing
 from stratiform.data.prepare import prepared
-from stratiform.errors import UserError
+from stratiform.errors import Failed, UserError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 6, 5), dtype=np.uint8)
 
@@ -168,3 +169,14 @@ def test_the_fingerprint_follows_content_not_place(tmp_path: Path) -> None:
     assert stored(tmp_path, listing(items(), "there")).meta["fingerprint"] == first
     assert stored(tmp_path, listing(items(PIXELS[::-1]), "turned")).meta["fingerprint"] != first
     assert stored(tmp_path, listing(items(label="a"), "labelled")).meta["fingerprint"] != first
+
+
+def test_a_full_disk_fails_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+    try:
+        with pytest.raises(Failed, match=r"cannot decode into .*; free some space"):
+            stored(tmp_path, listing(items()))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []

@@ -11,14 +11,13 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from stratiform.data.config import DataConfig
 from stratiform.data.decode import Unreadable, decode, packed
 from stratiform.data.listing import Item
-from stratiform.errors import Failed
 
 AT_ONCE = 64  # images in memory
 ENOUGH = 1000  # images, to see that their sizes are mixed
@@ -56,7 +55,7 @@ class Gathered:
         left_out: A line for each image that cannot be used.
     """
 
-    def __init__(self, spool: Path, config: DataConfig, levels: int, invert: bool):
+    def __init__(self, spool: IO[bytes], config: DataConfig, levels: int, invert: bool):
         self.spool, self.config, self.levels, self.invert = spool, config, levels, invert
         self.sizes: Counter[tuple[int, int]] = Counter()
         self.channels: array[int] = array("B")
@@ -84,13 +83,9 @@ class Gathered:
         return self
 
     def _write(self, images: Iterable[np.ndarray]) -> None:
-        try:
-            with open(self.spool, "ab") as file:
-                for pixels in images:
-                    file.write(pixels.data)
-        except OSError as error:
-            place = self.spool.parent.parent
-            raise Failed(f"cannot decode into {place}: {error.strerror}; free some space there") from error
+        for pixels in images:
+            self.spool.write(pixels.data)
+        self.spool.flush()
 
     def pixels(self, rows: np.ndarray, channels: int) -> Iterator[np.ndarray]:
         """The images `rows` in blocks, uint8 [n, channels, H, W]; grey ones repeated where colour is wanted."""

@@ -8,8 +8,10 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -72,11 +74,11 @@ def _grid(listing: Listing, config: DataConfig) -> int:
 
 def _decode(path: Path, listing: Listing, config: DataConfig, grid: int, asked: str) -> None:
     """Decodes all splits and writes the cache file."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".decoding-") as room:
-        streams = {
-            split: Gathered(Path(room) / split, config, listing.levels, listing.invert).read(items())
-            for split, items in listing.splits.items()
-        }
+    with ExitStack() as files:
+        streams = {}
+        for split, items in listing.splits.items():
+            spool = files.enter_context(_spool(path.parent))
+            streams[split] = Gathered(spool, config, listing.levels, listing.invert).read(items())
         _check(streams, config)
         sides, notes = _sides(streams)
         names, words = _class_names(listing, sides.values()), _words(streams.values())
@@ -92,6 +94,16 @@ def _decode(path: Path, listing: Listing, config: DataConfig, grid: int, asked: 
             "fingerprint": _fingerprint(sides, asked),
         }
         cache.write(path, arrays, meta)
+
+
+@contextmanager
+def _spool(folder: Path) -> Iterator[IO[bytes]]:
+    """A file without a name, so that nothing is left of it, not even after kill -9."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            yield file
+    except OSError as error:
+        raise Failed(f"cannot decode into {folder}: {error.strerror or error}; free some space there") from error
 
 
 def _check(streams: Mapping[str, Gathered], config: DataConfig) -> None:
