@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-import zoo
 
+import zoo
 from stratiform.evaluation.laws.case import random_images
 from stratiform.objective import ELBO
 

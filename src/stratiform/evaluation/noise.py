@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from stratiform.core.hierarchy import Draw
-from stratiform.distributions import Distribution
 
 GOLDEN, FIRST, SECOND = (word - (1 << 64) for word in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
@@ -25,12 +24,7 @@ def keyed(seed: int, image: Tensor, sample: Tensor) -> Draw:
         image: the index of each row's image, int64 [B].
         sample: which of the image's draws each row is, int64 [B].
     """
-
-    def draw(level: int, q: Distribution) -> tuple[Tensor, Tensor]:
-        noise = standard_normal(seed, level, image, sample, q.mean.shape[1:])
-        return q.draw(noise.to(q.mean))
-
-    return draw
+    return lambda level, q: q.draw(standard_normal(seed, level, image, sample, q.mean.shape[1:]).to(q.mean))
 
 
 def standard_normal(seed: int, level: int, image: Tensor, sample: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from stratiform.core.decoder import Autoregressive
+from stratiform.core.decoder import Autoregressive, Image
 from stratiform.core.hierarchy import Draw, Pick, from_prior
 from stratiform.core.latent import Terms
 from stratiform.core.model import LatentModel
-from stratiform.distributions import Image
 from stratiform.evaluation.noise import keyed
 from stratiform.spec import ImageSpec
 
