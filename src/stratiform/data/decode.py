@@ -62,7 +62,9 @@ def _open(encoded: bytes) -> Image.Image:
     """A picture of mode L or RGB, turned as its EXIF says."""
     with Image.open(BytesIO(encoded)) as picture:
         picture.load()
-        picture = ImageOps.exif_transpose(picture)
+        ImageOps.exif_transpose(picture, in_place=True)
+    if picture.mode in ("L", "RGB") and "transparency" not in picture.info:
+        return picture
     if picture.mode.startswith("I"):  # 16 bits a pixel; 65535 = 257 x 255
         wide = np.clip(np.asarray(picture).astype(np.float64), 0, 65535)
         return Image.fromarray(np.rint(wide / 257).astype(np.uint8))
