@@ -44,9 +44,11 @@ def read_parquet(path: Path, subset: str | None = None, train: tuple[str, ...] =
     return replace(listing, notes=(*listing.notes, *notes))
 
 
-def read_hub(repository: str, subset: str | None = None, train: tuple[str, ...] = TRAIN_NAMES) -> Listing:
-    """owner/name of the hub: from the library's cache if it is there, else fetched."""
-    builder = _cached(repository, subset) or _fetched(repository, subset)
+def read_hub(
+    repository: str, subset: str | None = None, train: tuple[str, ...] = TRAIN_NAMES, folder: str | None = None
+) -> Listing:
+    """owner/name of the hub: from the cache of `datasets`, else fetched; `folder` is where it may be put."""
+    builder = _cached(repository, subset) or _fetched(repository, subset, folder or repository)
     tables = builder.as_dataset()
     read = {split: partial(tables.get, split) for split in tables}
     return _listing(repository, f"{repository} {builder.hash}", read, train)
@@ -71,7 +73,7 @@ def _cached(repository: str, subset: str | None) -> DatasetBuilder | None:
         return None
 
 
-def _fetched(repository: str, subset: str | None) -> DatasetBuilder:
+def _fetched(repository: str, subset: str | None, folder: str) -> DatasetBuilder:
     import datasets
     from huggingface_hub import HfApi
 
@@ -82,7 +84,7 @@ def _fetched(repository: str, subset: str | None) -> DatasetBuilder:
     except Exception as error:  # no network, no such set, gated, damaged: the text says which
         raise UserError(
             f"{repository} cannot be fetched from the hub ({_line(error)}), nor is it in the cache of `datasets`; "
-            "put its parquet into a folder in $STRATIFORM_DATA and give the folder's name, or give a path"
+            f"put its parquet into $STRATIFORM_DATA/{folder}, or give a path"
         ) from error
     return builder
 

@@ -54,15 +54,16 @@ class Source:
         """From $STRATIFORM_DATA, then the cache of `datasets`, then the hub."""
         if self.draw is not None:
             return self.draw(config)
-        local = _in_data_folder(self.folder or self.name)
+        folder = self.folder or self.name
+        local = _in_data_folder(folder)
         if local is not None:
             return _read_path(local, self.subset, self.train)
         if self.hub is None:
             raise UserError(
-                f"{self.name} is read from $STRATIFORM_DATA/{self.folder or self.name}, which is not there; "
+                f"{self.name} is read from $STRATIFORM_DATA/{folder}, which is not there; "
                 "set STRATIFORM_DATA to the folder that holds it"
             )
-        return read_hub(self.hub, self.subset, self.train)
+        return read_hub(self.hub, self.subset, self.train, folder)
 
 
 UNTRIED = "not tried against the hub"
@@ -160,11 +161,11 @@ def find(name: str) -> Source:
         return SOURCES[name]
     path = Path(name).expanduser()
     if path.exists():
-        return Source(name=name, title=f"{path}", draw=lambda config: _read_path(path))
+        return Source(name=name, title="images of your own", draw=lambda config: _read_path(path))
     if _in_data_folder(name) is not None:
-        return Source(name=name, title=f"$STRATIFORM_DATA/{name}")
+        return Source(name=name, title=f"the folder {name} of $STRATIFORM_DATA")
     if name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.endswith(("/", ".npz")):
-        return Source(name=name, title=f"{name} of the hub", hub=name)
+        return Source(name=name, title="a set of the hub", hub=name)
     near = difflib.get_close_matches(name.lower(), SOURCES, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "`stratiform datasets` lists the names;"
     raise UserError(f"no source {name!r}: {hint} else give a hub name owner/name, or a folder or .npz that exists")
