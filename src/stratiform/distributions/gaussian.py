@@ -27,6 +27,12 @@ class Gaussian:
         return cls(at_least_float(mean), clamp_log_scale(log_scale))
 
     @classmethod
+    def narrow(cls, raw: Tensor) -> Gaussian:
+        """The same, its scale sigmoid(raw) + 0.001: never wider than N(0, 1), and half as wide where training starts."""
+        mean, raw_scale = at_least_float(raw).chunk(2, 1)
+        return cls(mean, torch.log(torch.sigmoid(raw_scale) + 0.001))
+
+    @classmethod
     def standard(cls, shape: tuple[int, ...], like: Tensor) -> Gaussian:
         """N(0, I) of [B, *shape], with the batch size, type and device of `like` [B, ...]."""
         zero = at_least_float(like).new_zeros(like.shape[0], *shape)

@@ -49,14 +49,14 @@ class Free(Level):
 
 
 class FromTrail(nn.Module):
-    """q(z_l | x) = N from the trail at the level's own height, blind to h (VLAE, Eq. 13)."""
+    """q(z_l | x) = N from the trail, blind to h (VLAE, Eq. 13); sigma = sigmoid(raw) + 0.001, as the reference code's."""
 
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
         self.head = head
 
     def forward(self, e: Tensor, h: Tensor, p: Distribution, carry: Carry) -> tuple[Distribution, Carry]:
-        return Gaussian.from_raw(self.head(e)), carry
+        return Gaussian.narrow(self.head(e)), carry
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,13 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from stratiform.core.decoder import Factorised, Head
-from stratiform.core.hierarchy import Carry, Hierarchy
+from stratiform.core.hierarchy import Hierarchy
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import TopDown
-from stratiform.distributions import Distribution, Gaussian, Likelihood
-from stratiform.distributions.tools import at_least_float
+from stratiform.distributions import Likelihood
 from stratiform.errors import UserError
-from stratiform.models.parts import Free
+from stratiform.models.parts import Free, FromTrail
 from stratiform.nn.blocks import SLOPE, Double, Gate, group_norm
 from stratiform.nn.ladder import Trail
 from stratiform.spec import ImageSpec
@@ -53,7 +52,7 @@ class ReferenceVLAE:
         head = Head(self.likelihood, spec)
         make = {"small": _small, "medium": _medium, "large": _large}[self.size]
         trail, ladders, levels, readout = make(spec, head.outputs, UNITS[self.size])
-        recognisers = [Recogniser(ladder) for ladder in ladders]
+        recognisers = [FromTrail(ladder) for ladder in ladders]
         return LatentModel(Hierarchy(levels), TopDown(Beneath(trail), recognisers), Factorised(readout, head))
 
 
@@ -66,18 +65,6 @@ class Beneath(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         return x, *self.trail(x)
-
-
-class Recogniser(nn.Module):
-    """q(z_l | x) from a ladder of its own; sigma = sigmoid(raw) + 0.001."""
-
-    def __init__(self, ladder: nn.Module) -> None:
-        super().__init__()
-        self.ladder = ladder
-
-    def forward(self, e: Tensor, h: Tensor, p: Distribution, carry: Carry) -> tuple[Distribution, Carry]:
-        mean, raw = at_least_float(self.ladder(e)).chunk(2, 1)
-        return Gaussian(mean, torch.log(torch.sigmoid(raw) + 0.001)), carry
 
 
 class Shift(nn.Module):
