@@ -1,0 +1,7 @@
+"""`python -m stratiform`."""
+
+import sys
+
+from stratiform.cli import main
+
+sys.exit(main())
