@@ -92,10 +92,10 @@ def levels(
     """
     source = data.train if split == "train" else data.test
     source = source.take(chosen(len(source), limit))
+    codes, kl = codes_and_kl(model, in_order(data, split, limit=limit, seed=seed), seed=seed, split_code=split_code)
     judge = judge_of(data, judge_file, seed=seed)
     factors = of_source(source)
     factors |= {n: Factor.named(n, v) for n, v in measured(source, data.grid).items() if n not in factors}
-    codes, kl = codes_and_kl(model, in_order(data, split, limit=limit, seed=seed), seed=seed, split_code=split_code)
     known = knows(codes, factors, source.labels, seed=seed)
     controlled = controls(model, partial(_look, data=data, judge=judge), draws=draws, seed=seed, split_code=split_code)
     outcomes = tuple(
