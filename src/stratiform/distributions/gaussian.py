@@ -28,7 +28,7 @@ class Gaussian:
 
     @classmethod
     def narrow(cls, raw: Tensor) -> Gaussian:
-        """The same, its scale sigmoid(raw) + 0.001: never wider than N(0, 1), and half as wide where training starts."""
+        """The same, its scale sigmoid(raw) + 0.001: never wider than N(0, 1), half as wide where training starts."""
         mean, raw_scale = at_least_float(raw).chunk(2, 1)
         return cls(mean, torch.log(torch.sigmoid(raw_scale) + 0.001))
 

@@ -49,7 +49,7 @@ class Free(Level):
 
 
 class FromTrail(nn.Module):
-    """q(z_l | x) = N from the trail, blind to h (VLAE, Eq. 13); sigma = sigmoid(raw) + 0.001, as the reference code's."""
+    """q(z_l | x) = N from the trail, blind to h (VLAE, Eq. 13); sigma = sigmoid(raw) + 0.001 (the reference)."""
 
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
