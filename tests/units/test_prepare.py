@@ -159,6 +159,11 @@ def test_labels_and_attributes(tmp_path: Path) -> None:
         0
     ]
     assert np.isnan(found.arrays["train/factors/age"][1]) and found.arrays["test/factors/age"].tolist() == [2]
+    ids = [Item(str(i), PIXELS[i % 40], None, {"id": i, "file": f"{i}.png", "half": i % 2}) for i in range(1200)]
+    found = stored(tmp_path, listing(ids, "ids", test=[Item("t", PIXELS[0], None, {"id": 1, "half": None})]))
+    assert found.arrays["train/factors/id"].dtype == np.float64, "too many values for classes"
+    assert found.arrays["train/factors/half"].dtype == np.float64, "unknown somewhere, so a number everywhere"
+    assert "train/factors/file" not in found.arrays
     part = [Item("a", PIXELS[0], "1"), Item("b", PIXELS[1])]
     found = stored(tmp_path, listing(part, "part", test=part))
     assert "train/labels" not in found.arrays and found.meta["notes"][0].startswith("1 images of train have no label")

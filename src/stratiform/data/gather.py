@@ -37,12 +37,12 @@ class Column:
         self.whole = self.whole and isinstance(value, int)
         self.values.append(math.nan if value is None else value)
 
-    def array(self, words: list[str]) -> np.ndarray:
+    def array(self, words: list[str], is_class: bool) -> np.ndarray:
         """int64 [N] for classes (words by their place in `words`), float64 [N] for numbers."""
         values = np.array(self.values)
         if self.words:
             values = np.array([words.index(word) for word in self.words], float)[values.astype(np.int64)]
-        return values.astype(np.int64) if self.whole else values
+        return values.astype(np.int64) if is_class else values
 
 
 class Gathered:

@@ -24,7 +24,7 @@ from stratiform.data.split import held_out
 from stratiform.errors import Failed, UserError
 
 FORMAT = 1  # of the file and of how images are decoded: raise it, and all is decoded anew
-MOST_WORDS = 1000  # a column of more different words names the images, it does not class them
+MOST_CLASSES = 1000  # more different words are names of the images, more different whole numbers are numbers
 NAMED = 20  # bad files that are named one by one
 FIXED_DRAW = 0  # seed of the one draw of `binarise = "fixed"`
 
@@ -81,12 +81,12 @@ def _decode(path: Path, listing: Listing, config: DataConfig, grid: int, asked: 
             streams[split] = Gathered(spool, config, listing.levels, listing.invert).read(items())
         _check(streams, config)
         sides, notes = _sides(streams)
-        names, words = _class_names(listing, sides.values()), _words(streams.values())
+        names, kinds = _class_names(listing, sides.values()), _kinds(streams.values())
         channels = max(max(stream.channels) for stream in streams.values() if len(stream))
         arrays = {}
         for number, (split, side) in enumerate(sides.items()):
             arrays[f"{split}/images"] = _images(side, channels, listing.levels, grid, number, config)
-            arrays |= {f"{split}/{key}": cache.Stream.of(value) for key, value in _attributes(side, names, words)}
+            arrays |= {f"{split}/{key}": cache.Stream.of(value) for key, value in _attributes(side, names, kinds)}
         meta = {
             "grid": 2 if config.binarise == "fixed" else grid,
             "class_names": names,
@@ -147,33 +147,39 @@ def _class_names(listing: Listing, sides: Iterable[Side]) -> list[str]:
     return [*listing.class_names, *sorted(found, key=_natural)]
 
 
-def _words(streams: Iterable[Gathered]) -> dict[str, list[str]]:
-    """Each column's words in natural order: the same codes in every split."""
-    words: dict[str, set[str]] = {}
-    for stream in streams:
-        for name, column in stream.columns.items():
-            words.setdefault(name, set()).update(column.words)
-    return {name: sorted(found, key=_natural) for name, found in words.items()}
+def _kinds(streams: Iterable[Gathered]) -> dict[str, tuple[list[str], bool]]:
+    """column -> (its words in natural order, is it a class?): the same in every split."""
+    kinds = {}
+    for name in dict.fromkeys(name for stream in streams for name in stream.columns):
+        columns = [stream.columns[name] for stream in streams if name in stream.columns]
+        words = sorted({word for column in columns for word in column.words}, key=_natural)
+        whole = all(column.whole for column in columns)
+        few = whole and len({value for column in columns for value in column.values}) <= MOST_CLASSES
+        if len(words) <= MOST_CLASSES:
+            kinds[name] = words, few
+    return kinds
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
-def _attributes(side: Side, names: list[str], words: Mapping[str, list[str]]) -> Iterator[tuple[str, np.ndarray]]:
+def _attributes(
+    side: Side, names: list[str], kinds: Mapping[str, tuple[list[str], bool]]
+) -> Iterator[tuple[str, np.ndarray]]:
     """labels and factors/NAME of the side's images."""
     labels = side.labels
     if labels and None not in labels:
         index = {name: i for i, name in enumerate(names)}
         yield "labels", np.array([index[label] for label in labels], np.int64)
     for name, column in side.source.columns.items():
-        if len(words[name]) <= MOST_WORDS:
-            yield f"factors/{name}", column.array(words[name])[side.rows]
+        if name in kinds:
+            yield f"factors/{name}", column.array(*kinds[name])[side.rows]
 
 
 def _images(side: Side, channels: int, levels: int, grid: int, number: int, config: DataConfig) -> cache.Stream:
     """uint8 [N, C, H, W] of `grid` grey levels, or of one fixed binary draw."""
-    ((height, width),) = side.source.sizes or {(0, 0): 0}
+    ((height, width),) = side.source.sizes
     coarser = (np.arange(levels) * grid // levels).astype(np.uint8)
 
     def blocks() -> Iterator[np.ndarray]:
