@@ -17,6 +17,7 @@ ANYTHING = ("",)
 # part -> what of this package it may import, besides itself and ANYBODY
 ALLOWED = {
     "__init__": ANYTHING,
+    "__main__": ("cli",),
     "cli": ANYTHING,
     "errors": (),
     "files": (),
@@ -30,6 +31,8 @@ ALLOWED = {
     "training": ("models", "objective", "data", "core", "evaluation.bound"),
     "recipes": ("training.recipe", "models", "objective", "data.config", "distributions"),
     "evaluation": ("core", "data"),
+    "figures": ("evaluation",),
+    "report": ("__version__", "data", "evaluation", "figures", "recipes", "training"),
 }
 TORCH_ONLY = ("spec", "distributions", "nn", "core", "objective", "models")
 

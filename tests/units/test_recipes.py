@@ -9,26 +9,15 @@ import torch
 
 from stratiform import recipes as package
 from stratiform.data.config import DataConfig
-from stratiform.data.source import SOURCES
+from stratiform.data.source import SOURCES, load
 from stratiform.recipes import RECIPES
 from stratiform.recipes.entry import Entry
-from stratiform.spec import ImageSpec
 from stratiform.training.loop import train
 from stratiform.training.player import ActivePlayer
 from stratiform.training.recipe import Player, from_json, to_json
 from stratiform.training.run import Run
 
 OFFLINE = [name for name in RECIPES if SOURCES[RECIPES[name].recipe.data.source].draw is not None]
-SPECS = {
-    "digits": ImageSpec(1, 8, 8, 17),
-    "glyphs": ImageSpec(1, 28, 28, 256),
-    "colour-glyphs": ImageSpec(3, 32, 32, 256),
-    "mnist": ImageSpec(1, 28, 28, 256),
-    "mnist_m": ImageSpec(3, 32, 32, 256),
-    "svhn": ImageSpec(3, 32, 32, 256),
-    "celeba": ImageSpec(3, 64, 64, 256),
-    "lsun-bedroom": ImageSpec(3, 64, 64, 256),
-}
 FILES = [path.stem for path in Path(package.__file__).parent.glob("*.py") if path.stem not in ("__init__", "entry")]
 
 
@@ -44,14 +33,13 @@ def test_a_recipe_is_known_by_its_own_name_and_survives_json(name: str):
 def test_it_builds_for_its_images_with_the_levels_it_says(name: str):
     entry = RECIPES[name]
     with torch.device("meta"):
-        model = entry.recipe.model.build(SPECS[entry.recipe.data.source])
+        model = entry.recipe.model.build(entry.images)
     assert model.hierarchy.shapes == tuple((units,) for units in entry.levels)
 
 
 @pytest.mark.parametrize("name", ["vlae-mnist-paper", "vlae-svhn-paper", "vlae-celeba-paper"])
 def test_the_papers_settings_take_a_step(name: str):
-    recipe = RECIPES[name].recipe
-    spec = SPECS[recipe.data.source]
+    recipe, spec = RECIPES[name].recipe, RECIPES[name].images
     torch.manual_seed(0)
     player = ActivePlayer(Player(), recipe, recipe.model.build(spec))
     x = torch.randint(spec.bins, (2, *spec.shape)) / (spec.bins - 1)
@@ -73,6 +61,15 @@ def test_it_trains_offline_for_two_steps(name: str, tmp_path: Path):
     run = Run.create(tmp_path / name, small)
     train(small, run)
     assert run.weights.exists()
+
+
+@pytest.mark.parametrize("name", ["vlae-digits", "vae-digits"])
+def test_the_images_are_those_of_the_source(name: str):
+    assert load(RECIPES[name].recipe.data).spec == RECIPES[name].images
+
+
+def test_parameters_are_counted_without_building():
+    assert RECIPES["vlae-mnist-paper"].parameters == 25_907_853
 
 
 def test_there_are_recipes_without_network():

@@ -37,6 +37,8 @@ def cell(value: Any) -> str:
         return "–"
     if isinstance(value, float):
         return f"{value:.3f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {cell(inner)}" for key, inner in value.items())
     if isinstance(value, list | tuple):

@@ -82,7 +82,7 @@ class Recipes(Options):
 
     def work(self) -> Answer:
         rows = [_described(name, entry) for name, entry in RECIPES.items()]
-        columns = ("recipe", "levels", "likelihood", "minutes", "expect", "use it when")
+        columns = ("recipe", "levels", "likelihood", "parameters", "minutes", "expect", "use it when")
         shown = [[row[column.replace(" ", "_")] for column in columns] for row in rows]
         return Answer(
             {"recipes": rows}, (table(columns, shown), "\nlevels: units, bottom to top; minutes: on two cores")
@@ -118,6 +118,7 @@ def _described(name: str, entry: Entry) -> dict[str, Any]:
         "source": entry.recipe.data.source,
         "levels": entry.levels,
         "likelihood": f"{likelihood.name} {likelihood.scale:g}{'' if likelihood.learn == 'no' else ', learnt'}",
+        "parameters": entry.parameters,
         "minutes": entry.minutes,
         "expect": entry.expect,
         "use_it_when": entry.use_when,

@@ -14,6 +14,7 @@ from stratiform.models.parts import Network
 from stratiform.models.vae import VAE
 from stratiform.models.vlae import VLAE
 from stratiform.recipes.entry import Entry
+from stratiform.spec import ImageSpec
 from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
 
 LIKELIHOOD = Likelihood(name="laplace", scale=0.125)
@@ -30,6 +31,7 @@ VLAE_DIGITS = Entry(
     about="Variational Ladder Autoencoder on the built-in digits",
     use_when="you want to see a hierarchy of features within a minute or two, offline",
     levels=(2, 2, 2),
+    images=ImageSpec(1, 8, 8, 17),
     minutes=None,
     expect="not measured yet",
 )
@@ -39,6 +41,7 @@ VAE_DIGITS = Entry(
     about="one code of six units on the built-in digits, the same network",
     use_when="you want something to compare vlae-digits with",
     levels=(6,),
+    images=ImageSpec(1, 8, 8, 17),
     minutes=None,
     expect="not measured yet",
 )

@@ -14,6 +14,7 @@ from stratiform.distributions import Likelihood
 from stratiform.models.parts import Network
 from stratiform.models.vlae import VLAE
 from stratiform.recipes.entry import Entry
+from stratiform.spec import ImageSpec
 from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
 
 LIKELIHOOD = Likelihood(name="laplace", scale=0.125)
@@ -32,6 +33,7 @@ VLAE_GLYPHS = Entry(
     about="Variational Ladder Autoencoder on drawn digits with known factors",
     use_when="you want to know exactly which level carries which factor, offline",
     levels=(2, 2, 2),
+    images=ImageSpec(1, 28, 28, 256),
     minutes=None,
     expect="not measured yet",
     claim="stroke width at level 1, width and slant at level 2, identity at level 3 (on MNIST)",
@@ -49,6 +51,7 @@ VLAE_COLOUR_GLYPHS = Entry(
     about="four levels on drawn coloured digits with known factors",
     use_when="you want the paper's SVHN experiment with the truth known, offline",
     levels=(4, 4, 4, 4),
+    images=ImageSpec(3, 32, 32, 256),
     minutes=None,
     expect="not measured yet",
     claim="colour at level 1, shape at level 2, identity at level 3, general structure at level 4 (on SVHN)",

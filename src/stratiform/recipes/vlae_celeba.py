@@ -17,6 +17,7 @@ from stratiform.distributions import Likelihood
 from stratiform.models.vlae import VLAE
 from stratiform.models.vlae_reference import ReferenceVLAE
 from stratiform.recipes.entry import Entry
+from stratiform.spec import ImageSpec
 from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
 
 CLAIM = "ambient colour at level 1, skin and hair colour at level 2, identity at level 3, pose at level 4"
@@ -34,6 +35,7 @@ VLAE_CELEBA = Entry(
     about="four levels on faces, our network and settings",
     use_when="you have the data set and a GPU",
     levels=(10, 10, 10, 10),
+    images=ImageSpec(3, 64, 64, 256),
     minutes=None,
     expect="not run here",
     claim=CLAIM,
@@ -51,6 +53,7 @@ VLAE_CELEBA_PAPER = Entry(
     about="the reference code's network (52 million parameters) and settings on faces",
     use_when="you want what the paper's authors trained, and have a GPU",
     levels=(10, 10, 10, 10),
+    images=ImageSpec(3, 64, 64, 256),
     minutes=None,
     expect="not run here",
     claim=CLAIM,

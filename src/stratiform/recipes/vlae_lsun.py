@@ -13,6 +13,7 @@ from stratiform.data.config import DataConfig
 from stratiform.distributions import Likelihood
 from stratiform.models.vlae_reference import ReferenceVLAE
 from stratiform.recipes.entry import Entry
+from stratiform.spec import ImageSpec
 from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
 
 VLAE_LSUN = Entry(
@@ -27,6 +28,7 @@ VLAE_LSUN = Entry(
     about="the reference code's network and settings on bedrooms",
     use_when="you have the data set and a GPU",
     levels=(10, 10, 10, 10),
+    images=ImageSpec(3, 64, 64, 256),
     minutes=None,
     expect="not run here",
 )

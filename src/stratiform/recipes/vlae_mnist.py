@@ -18,6 +18,7 @@ from stratiform.models.vae import VAE
 from stratiform.models.vlae import VLAE
 from stratiform.models.vlae_reference import ReferenceVLAE
 from stratiform.recipes.entry import Entry
+from stratiform.spec import ImageSpec
 from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
 
 CLAIM = "stroke width at level 1, digit width and tilt at level 2, (mostly) identity at level 3"
@@ -33,6 +34,7 @@ VLAE_MNIST = Entry(
     about="Variational Ladder Autoencoder on MNIST, our network and settings",
     use_when="you want the paper's central result in minutes",
     levels=(2, 2, 2),
+    images=ImageSpec(1, 28, 28, 256),
     minutes=None,
     expect="not measured yet",
     claim=CLAIM,
@@ -43,6 +45,7 @@ VAE_MNIST = Entry(
     about="one code of six units on MNIST, the same network: the control of vlae-mnist",
     use_when="you want to see that the ladder, not the network, sorts the factors",
     levels=(6,),
+    images=ImageSpec(1, 28, 28, 256),
     minutes=None,
     expect="not measured yet",
 )
@@ -59,6 +62,7 @@ VLAE_MNIST_PAPER = Entry(
     about="the reference code's network (26 million parameters) and settings on MNIST",
     use_when="you want what the paper's authors trained; a GPU helps",
     levels=(2, 2, 2),
+    images=ImageSpec(1, 28, 28, 256),
     minutes=None,
     expect="not run here",
     claim=CLAIM,

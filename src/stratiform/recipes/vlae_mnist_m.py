@@ -13,6 +13,7 @@ from stratiform.data.config import DataConfig
 from stratiform.models.parts import Network
 from stratiform.models.vlae import VLAE
 from stratiform.recipes.entry import Entry
+from stratiform.spec import ImageSpec
 from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
 
 VLAE_MNIST_M = Entry(
@@ -27,6 +28,7 @@ VLAE_MNIST_M = Entry(
     about="four levels on digits over coloured photographs",
     use_when="you want the paper's colour hierarchy and have no SVHN",
     levels=(4, 4, 4, 4),
+    images=ImageSpec(3, 32, 32, 256),
     minutes=None,
     expect="not measured yet",
     claim="colour at level 1, shape at level 2, identity at level 3, general structure at level 4 (on SVHN)",

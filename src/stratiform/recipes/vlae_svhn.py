@@ -15,6 +15,7 @@ from stratiform.data.config import DataConfig
 from stratiform.models.vlae import VLAE
 from stratiform.models.vlae_reference import ReferenceVLAE
 from stratiform.recipes.entry import Entry
+from stratiform.spec import ImageSpec
 from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
 
 CLAIM = "colour at level 1, shape at level 2, identity at level 3, general structure at level 4"
@@ -31,6 +32,7 @@ VLAE_SVHN = Entry(
     about="four levels on street-view house numbers, our network and settings",
     use_when="you have the data set and want the paper's colour hierarchy",
     levels=(5, 5, 5, 10),
+    images=ImageSpec(3, 32, 32, 256),
     minutes=None,
     expect="not run here",
     claim=CLAIM,
@@ -48,6 +50,7 @@ VLAE_SVHN_PAPER = Entry(
     about="the reference code's network and settings on street-view house numbers",
     use_when="you want what the paper's authors trained, and have a GPU",
     levels=(5, 5, 5, 10),
+    images=ImageSpec(3, 32, 32, 256),
     minutes=None,
     expect="not run here",
     claim=CLAIM,
