@@ -17,7 +17,7 @@ from stratiform.spec import ImageSpec
 CHUNK = 1024
 MOST_CLASSES = 50  # of which each is counted by name
 COLUMNS, ROWS, GAP = 16, 6, 1
-TILE = 48  # pixels: small images are enlarged to about this, large ones reduced to twice as much
+TILE = 48  # pixels: small images are enlarged to at least this, large ones reduced to twice as much
 
 
 def describe(config: DataConfig) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def contact_sheet(data: Data) -> Image.Image:
     """16 x 6 training images, or as many as there are, as stored."""
     rows = chosen(len(data.train), COLUMNS * ROWS)
     spec, side = data.spec, max(data.spec.height, data.spec.width)
-    scale = max(1, TILE // side) if side <= 2 * TILE else 2 * TILE / side
+    scale = -(-TILE // side) if side <= 2 * TILE else 2 * TILE / side
     tile = round(spec.width * scale), round(spec.height * scale)
     down = -(-len(rows) // COLUMNS)
     sheet = Image.new("RGB", ((tile[0] + GAP) * min(COLUMNS, len(rows)) + GAP, (tile[1] + GAP) * down + GAP), "grey")
