@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from known import flat, markov, pixels_given_z, shortcut
+from known import flat, markov, pixels, pixels_given_z, shortcut
 from stratiform.core.hierarchy import from_prior, given
 from stratiform.distributions import Likelihood
 from stratiform.errors import UserError
@@ -24,7 +24,7 @@ def test_samples_are_a_function_of_seed_and_place(model):
 
 def test_temperature_scales_all_noise(model):
     assert samples(model, 2, temperature=0.0).unique(dim=0).shape[0] == 1
-    half = from_noise(model, {level: 0.5 * e for level, e in noise(model, 2, 0).items()})
+    half = from_noise(model, 2, {level: 0.5 * e for level, e in noise(model, 2, 0).items()})
     assert torch.equal(samples(model, 2, temperature=0.5), half)
 
 
@@ -62,7 +62,7 @@ def test_sweep_of_two_units_puts_its_noise_on_the_axes():
     corners = {0: (-2, 2), 4: (2, 2), 20: (-2, -2), 24: (2, -2)}
     for cell, value in corners.items():
         held = {**others, 0: torch.tensor([value], dtype=torch.float64)}
-        assert torch.allclose(swept.images[cell], from_noise(model, held)[0])
+        assert torch.allclose(swept.images[cell], from_noise(model, 1, held)[0])
 
 
 def test_sweep_draws_the_others_anew_in_each_cell():
@@ -70,7 +70,7 @@ def test_sweep_draws_the_others_anew_in_each_cell():
     swept = sweep(model, 2, cells=3, seed=1)
     held = noise(model, 9, 1)
     held[2][4] = 0.0
-    assert torch.allclose(swept.images[4], from_noise(model, held)[4])
+    assert torch.allclose(swept.images[4], from_noise(model, 9, held)[4])
 
 
 def test_sweep_holds_noise_and_not_values():
@@ -91,7 +91,7 @@ def test_sweep_of_many_units_draws_them_from_the_prior():
     assert swept.others == "fixed" and swept.across == swept.up == ()
     held = noise(model, 9, 2)
     held[1] = held[1][:1].expand(9, 1)
-    assert torch.allclose(swept.images, from_noise(model, held))
+    assert torch.allclose(swept.images, from_noise(model, 9, held))
 
 
 def test_a_level_that_does_not_exist_is_refused(model):
@@ -102,5 +102,10 @@ def test_a_level_that_does_not_exist_is_refused(model):
 def test_an_image_without_a_mean_is_sampled_with_the_same_noise():
     model = pixels_given_z(ImageSpec(1, 2, 2, 4), Likelihood(name="logistic", scale=0.2))
     held = noise(model, 3, 0)
-    assert torch.equal(from_noise(model, held), from_noise(model, held))
-    assert not torch.equal(from_noise(model, held, seed=0), from_noise(model, held, seed=1))
+    assert torch.equal(from_noise(model, 3, held), from_noise(model, 3, held))
+    assert not torch.equal(from_noise(model, 3, held, seed=0), from_noise(model, 3, held, seed=1))
+
+
+def test_a_model_without_levels_can_be_sampled():
+    drawn = samples(pixels(ImageSpec(1, 2, 2, 4), Likelihood(name="logistic", scale=0.2)), 3)
+    assert drawn.shape == (3, 1, 2, 2) and ((drawn * 3).round() == drawn * 3).all()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from known import flat, markov, shortcut
+from known import pixels as pixels_alone
 from stratiform.core.decoder import Decoder
 from stratiform.core.hierarchy import Hierarchy, Level
 from stratiform.core.model import LatentModel
@@ -15,7 +16,7 @@ from stratiform.core.posterior import TopDown
 from stratiform.data.colour import FROM_BOTH, LUMA, TO_CHROMA
 from stratiform.data.config import DataConfig
 from stratiform.data.split import Data, Split
-from stratiform.distributions import Density, Gaussian
+from stratiform.distributions import Density, Gaussian, Likelihood
 from stratiform.distributions.families import Normal
 from stratiform.errors import UserError
 from stratiform.evaluation import judge as judging
@@ -207,6 +208,12 @@ def test_without_labels_nothing_is_judged(cache):
     found = levels(painter(), bare, draws=50).to_json()
     assert found["judge_accuracy"] is None and "label" not in found["levels"][0]["factors"]
     assert found["levels"][0]["factors"]["brightness"]["score_within"] is None
+
+
+def test_a_model_without_levels_has_none_to_report():
+    model = pixels_alone(ImageSpec(3, SIZE, SIZE, 256), Likelihood(name="logistic"))
+    with pytest.raises(UserError, match="has no levels"):
+        levels(model, painted(20))
 
 
 def _unlabelled(split: Split) -> Split:

@@ -65,15 +65,14 @@ def render(model: LatentModel, n: int, pick: Callable[[slice], Pick], seed: int 
     return torch.cat(images)
 
 
-def from_noise(model: LatentModel, held: Mapping[int, Tensor], seed: int = 0) -> Tensor:
-    """The images that this noise of every level stands for, [n, C, H, W]."""
-    n = len(next(iter(held.values()))) if held else 0
+def from_noise(model: LatentModel, n: int, held: Mapping[int, Tensor], seed: int = 0) -> Tensor:
+    """The images that this noise of every level, [n, *z] each, stands for, [n, C, H, W]."""
     return render(model, n, lambda rows: with_noise({level: e[rows] for level, e in held.items()}, from_prior()), seed)
 
 
 def samples(model: LatentModel, n: int, *, temperature: float = 1.0, seed: int = 0) -> Tensor:
     """n images from the prior, all noise times `temperature`, [n, C, H, W]; the first m are those of n = m."""
-    return from_noise(model, {level: temperature * e for level, e in noise(model, n, seed).items()}, seed)
+    return from_noise(model, n, {level: temperature * e for level, e in noise(model, n, seed).items()}, seed)
 
 
 def reconstruct(model: LatentModel, x: Tensor, *, keep_top: int | None = None, seed: int = 0) -> Tensor:
@@ -129,7 +128,7 @@ def sweep(
         value = torch.cartesian_prod(axis.flip(0), axis).flip(1) if units == 2 else axis
         held[level] = value.reshape(-1, *shapes[level]).to(model.hierarchy.top)
     return Sweep(
-        images=from_noise(model, held, seed),
+        images=from_noise(model, rows * cells, held, seed),
         level=level,
         levels=len(shapes),
         rows=rows,

@@ -75,10 +75,10 @@ class Network(nn.Module):
         super().__init__()
         channels, height, width = shape
         layers: list[nn.Module] = []
-        out = 32
+        out, kernel = 32, 5
         while not layers or max(height, width) > 7:
-            layers += [nn.Conv2d(channels, out, 5, 2, 2), nn.ReLU()]
-            channels, out = out, min(2 * out, 128)
+            layers += [nn.Conv2d(channels, out, kernel, 2, kernel // 2), nn.ReLU()]
+            channels, out, kernel = out, min(2 * out, 128), 3
             height, width = -(-height // 2), -(-width // 2)
         self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels * height * width, 128), nn.ReLU())
         self.heads = nn.ModuleList(nn.Linear(128, task.outputs) for task in tasks)

@@ -17,6 +17,7 @@ from stratiform.core.model import LatentModel
 from stratiform.data.attributes import measure, measured
 from stratiform.data.batches import in_order
 from stratiform.data.split import Data, chosen
+from stratiform.errors import UserError
 from stratiform.evaluation.codes import Reading, codes_and_kl
 from stratiform.evaluation.explore import from_noise, noise
 from stratiform.evaluation.factors import Factor, of_source
@@ -89,7 +90,12 @@ def levels(
         seed: of folds, noise and the judge.
         split_code: read the code of a one-level model as so many levels.
         judge_file: where the judge is kept, and read from the second time.
+
+    Raises:
+        UserError: there are no levels, or the code cannot be split so.
     """
+    if not len(model.hierarchy.levels):
+        raise UserError("this model has no levels, so there is nothing that one could know or control")
     source = data.train if split == "train" else data.test
     source = source.take(chosen(len(source), limit))
     codes, kl = codes_and_kl(model, in_order(data, split, limit=limit, seed=seed), seed=seed, split_code=split_code)
@@ -144,7 +150,7 @@ def controls(
     """
     reading = Reading(model.hierarchy, split_code)
     a, b = (reading.split(list(noise(model, draws, seed, draw).values())) for draw in (0, 1))
-    images = on_design(lambda parts: from_noise(model, reading.join(parts), seed), a, b)
+    images = on_design(lambda parts: from_noise(model, draws, reading.join(parts), seed), a, b)
     seen = {name: np.split(values, len(images)) for name, values in look(torch.cat(images)).items()}
     outcomes = {name: Outcomes(a=v[0], b=v[1], mixed=tuple(v[2:])) for name, v in seen.items()}
     return {name: flips(o) if o.a.dtype.kind in "iu" else indices(o) for name, o in outcomes.items()}
