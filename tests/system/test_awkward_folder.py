@@ -33,10 +33,23 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_trains_and_names_the_bad_files_once(folder: Path, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trains_and_names_the_bad_files_once(
+    folder: Path, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    words = ("train", "vlae-digits", "--data.source", folder, "--data.size", 9, "--model.network.hidden", 8)
-    training = ("--training.steps", 3, "--training.batch", 4, "--training.device", "cpu")
+    words = ("train", "vlae-digits", "--data.source", folder, "--data.size", 9)
+    training = (
+        "--model.network.kind",
+        "dense",
+        "--model.network.hidden",
+        8,
+        "--training.steps",
+        3,
+        "--training.batch",
+        4,
+        "--training.device",
+        "cpu",
+    )
     said = say(*words, *training)
     assert said.status == 0, said.err
     assert (tmp_path / "runs" / "vlae-digits-awkward photos" / "weights.safetensors").exists()

@@ -49,7 +49,6 @@ def test_is_told_in_one_line_and_writes_nothing(words: tuple[str, ...], told: st
 ON_A_RUN = {
     "level too high": (("sweep", "--level", "4"), "give 1 (nearest the image) to 3"),
     "level 0": (("sweep", "--level", "0"), "give 1 (nearest the image) to 3"),
-    "level not given": (("sweep",), "--level"),
     "more levels than there are": (("reconstruct", "--keep-top", "9"), "3 levels"),
     "images of another size": (("evaluate", "--data.size", "9"), "9 x 9"),
     "unknown split": (("evaluate", "--split", "validation"), "'train', 'test'"),

@@ -27,8 +27,8 @@ COMMANDS = {
     "levels": Command("RUN", "which level knows, and which controls, each factor", "measure", "Levels"),
     "report": Command("RUN", "RUN/report.html: one page with pictures, tables and curves", "measure", "MakeReport"),
     "sample": Command("RUN", "pictures drawn from the model", "pictures", "Sample"),
-    "sweep": Command("RUN --level K", "what changes when only level K changes", "pictures", "Sweep"),
-    "reconstruct": Command("RUN --keep-top K", "images rebuilt from their K top levels", "pictures", "Reconstruct"),
+    "sweep": Command("RUN [--level K]", "what changes when only level K changes", "pictures", "Sweep"),
+    "reconstruct": Command("RUN [--keep-top K]", "images rebuilt from their K top levels", "pictures", "Reconstruct"),
     "encode": Command("RUN SOURCE", "the code of every image of a source, level by level", "sources", "Encode"),
     "check": Command("RUN", "the laws of probability on a trained run, as ticks", "measure", "Check"),
 }

@@ -146,7 +146,7 @@ class MakeReport(OnRun):
     """RUN/report.html: samples, reconstructions, the sweep of each level, what it knows and controls, on one page."""
 
     def work(self) -> Answer:
-        path = report(self.run)
+        path = report(self.run, seed=self.seed or 0)
         return Answer({"report": path}, (f"report: {path}",))
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from PIL import Image
 
 from stratiform import figures
 from stratiform.cli.measure import OnRun, OnSplit
@@ -12,7 +16,7 @@ from stratiform.cli.options import Answer
 from stratiform.data.batches import in_order
 from stratiform.errors import UserError
 from stratiform.evaluation import explore
-from stratiform.files import write_bytes
+from stratiform.files import atomic
 from stratiform.training.run import load
 
 if TYPE_CHECKING:
@@ -43,31 +47,26 @@ class Sample(OnRun):
             title=f"Samples of {loaded.recipe.name}",
             caption=f"The mean of p(x | z), all levels from the prior; temperature {self.temperature:g}, seed {seed}.",
         )
-        return saved(figure, self.out or self.run / "sample.png")
+        return saved([figure], self.out or self.run / "sample.png")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep(OnRun):
     """What changes when only one level's noise changes; levels count from 1, nearest the image."""
 
-    level: int
-    """Which level is swept."""
+    level: int | None = None
+    """Which level is swept; without it all are, side by side, the top level first."""
     others: Literal["drawn", "fixed"] = "drawn"
     """The other levels: drawn anew in each cell, or one draw for all cells."""
     out: Path | None = None
-    """The picture (RUN/sweep-K.png)."""
+    """The picture (RUN/sweep-K.png, or RUN/sweep.png of all levels)."""
 
     def work(self) -> Answer:
         loaded = load(self.run)
-        swept = explore.sweep(loaded.model, self.level - 1, others=self.others, seed=self.seed or 0)
-        if swept.across:
-            caption = f"The units of level {self.level} along the axes; the other levels {self.others}."
-        else:
-            caption = f"Draws of level {self.level} under one draw of the others."
-        figure = figures.sweep(
-            swept, title=f"Level {self.level} of {swept.levels}, {loaded.recipe.name}", caption=caption
-        )
-        return saved(figure, self.out or self.run / f"sweep-{self.level}.png")
+        levels = range(len(loaded.model.hierarchy.levels), 0, -1) if self.level is None else [self.level]
+        swept = [explore.sweep(loaded.model, k - 1, others=self.others, seed=self.seed or 0) for k in levels]
+        name = "sweep.png" if self.level is None else f"sweep-{self.level}.png"
+        return saved([_level(sweep, loaded.recipe.name) for sweep in swept], self.out or self.run / name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,15 +95,27 @@ class Reconstruct(OnSplit):
             title=f"Reconstructions by {loaded.recipe.name}",
             caption=f"{self.split.capitalize()} images of {self.data.source}; lower levels drawn from the prior.",
         )
-        return saved(figure, self.out or self.run / "reconstruct.png")
+        return saved([figure], self.out or self.run / "reconstruct.png")
 
 
-def saved(figure: Figure, path: Path) -> Answer:
-    """Writes the picture whole."""
+def saved(drawn: Sequence[Figure], path: Path) -> Answer:
+    """Writes the figures side by side as one picture, whole."""
     if not path.parent.is_dir():
         raise UserError(f"there is no folder {path.parent}; make it, or choose another --out")
-    write_bytes(path, figures.png(figure))
+    pictures = [Image.open(BytesIO(figures.png(figure))) for figure in drawn]
+    whole = Image.new("RGB", (sum(p.width for p in pictures), max(p.height for p in pictures)), "white")
+    for i, picture in enumerate(pictures):
+        whole.paste(picture, (sum(p.width for p in pictures[:i]), 0))
+    with atomic(path) as temporary:
+        whole.save(temporary, format="PNG", optimize=True)
     return Answer({"picture": path}, (f"picture: {path}",))
+
+
+def _level(swept: explore.Sweep, name: str) -> Figure:
+    others = "drawn anew in each cell" if swept.others == "drawn" else "the same in all cells"
+    what = "Its units run along the axes" if swept.across else "It is drawn anew in each cell"
+    caption = f"{what}; the other levels are {others}."
+    return figures.sweep(swept, title=f"Level {swept.level + 1} of {swept.levels}, {name}", caption=caption)
 
 
 def _at_least_one(name: str, value: int) -> None:

@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 from stratiform.cli.arguments import nearest
 from stratiform.cli.measure import Evaluate, Levels, MakeReport
 from stratiform.cli.options import Answer, Options
+from stratiform.cli.pictures import Sweep
 from stratiform.cli.tables import table
 from stratiform.recipes import RECIPES
 from stratiform.recipes.entry import Entry
@@ -70,10 +71,11 @@ class Demo(Options):
             "train": trained(recipe, run),
             "evaluate": Evaluate(run=run, data=recipe.data, seed=self.seed).work(),
             "levels": Levels(run=run, data=recipe.data, seed=self.seed).work(),
+            "sweep": Sweep(run=run, seed=self.seed).work(),
             "report": MakeReport(run=run, seed=self.seed).work(),
         }
-        text = [part for answer in answers.values() for part in ("", *answer.text)]
-        return Answer({name: answer.values for name, answer in answers.items()}, tuple(text[1:]))
+        text = tuple(part for answer in answers.values() for part in answer.text)
+        return Answer({name: answer.values for name, answer in answers.items()}, text)
 
 
 @dataclass(frozen=True, kw_only=True)
