@@ -90,3 +90,8 @@ def test_an_autoregressive_image_scores_pixel_by_pixel() -> None:
     assert image.log_prob_each(x).shape == (2, 3, 4)
     assert torch.allclose(image.log_prob_each(x).sum((1, 2)), image.log_prob(x))
     assert image.mean is None
+
+
+def test_an_autoregressive_sample_keeps_no_graph() -> None:
+    decoder = known.pixels(ImageSpec(1, 3, 4, 5), Likelihood(learn="pixel")).decoder
+    assert not decoder(torch.zeros(2, 0, dtype=torch.float64)).sample().requires_grad

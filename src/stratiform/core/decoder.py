@@ -114,6 +114,7 @@ class AutoregressiveImage:
     def log_prob(self, x: Tensor) -> Tensor:
         return total(self.log_prob_each(x))
 
+    @torch.no_grad()
     def sample(self, generator: Generator | None = None) -> Tensor:
         channels, height, width = self.shape
         x = self.h.new_zeros(len(self.h), channels, height, width)
