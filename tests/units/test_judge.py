@@ -27,7 +27,8 @@ def bars(count: int = 400, **changes) -> Data:
         images = np.zeros((count, 1, 9, 7), np.uint8)
         images[np.arange(count), 0, 2 * labels] = ink[:, None]
         ink[:20] = np.nan
-        return Split(images, labels, {"ink": ink, "luck": luck, "fixed": np.zeros(count, int)})
+        classes = {"fixed": np.zeros(count, int), "serial": np.arange(count), "far": 5 - 10**9 * labels}
+        return Split(images, labels, {"ink": ink, "luck": luck, **classes})
 
     data = Data(DataConfig(), ImageSpec(1, 9, 7, 256), 256, split(0), split(1), tuple("abcd"), (), "bars")
     return replace(data, **changes)
@@ -37,11 +38,11 @@ def test_it_reads_what_is_there_and_says_what_is_not():
     judge = judge_of(bars())
     assert judge.skill["label"] > 0.95 and judge.skill["ink"] > 0.8 and judge.skill["luck"] < 0.2
     assert judge.readable("label") and judge.readable("ink") and not judge.readable("luck")
-    assert "fixed" not in judge.skill
+    assert judge.skill["far"] > 0.9 and "fixed" not in judge.skill and "serial" not in judge.skill
     images = torch.zeros(2, 1, 9, 7)
     images[0, :, 0], images[1, :, 6] = 0.8, 0.6
     read = judge.read(images)
-    assert read["label"].tolist() == [0, 3]
+    assert read["label"].tolist() == [0, 3] and read["far"].tolist() == [5, 5 - 3 * 10**9]
     assert read["ink"][:, 0] == pytest.approx([204, 153], abs=30)
 
 

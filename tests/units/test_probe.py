@@ -100,6 +100,13 @@ def test_r_squared_of_a_class_with_one_image_each_is_undefined():
     assert r_squared(np.zeros((5, 1)), np.zeros((5, 1))) == (None, None)
 
 
+def test_classes_are_any_integers_and_serial_numbers_are_none(rng):
+    code, labels = rng.normal(size=(100, 1)), rng.integers(0, 2, 100)
+    far = Factor.named("camera", labels * 10**12 - 5)
+    assert Probe(code)(far) == Probe(code)(Factor.named("camera", labels))
+    assert Probe(code)(Factor.named("serial", np.arange(100))).score is None
+
+
 def test_a_factor_of_the_wrong_type_is_refused():
     with pytest.raises(ValueError, match="factor size of kind number is int64"):
         Factor("size", "number", np.arange(3))

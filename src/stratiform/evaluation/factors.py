@@ -19,7 +19,7 @@ class Factor:
 
     name: str
     kind: Literal["class", "number", "angle"]
-    values: np.ndarray  # [N]: class indices; or float64 numbers (angles in turns), NaN where it could not be measured
+    values: np.ndarray  # [N]: classes, any integers; or float64 numbers (angles: turns), NaN: not measured
 
     def __post_init__(self) -> None:
         kind = self.values.dtype.kind
@@ -49,15 +49,16 @@ class Factor:
         return np.isfinite(self.values)
 
     @property
-    def constant(self) -> bool:
-        """Nothing can be known of a factor that never changes, nor control it."""
-        values = self.values[self.known]
-        return len(values) == 0 or bool(np.ptp(values) == 0)
+    def trivial(self) -> bool:
+        """Nothing is to be known of what never differs, nor of classes of hardly two images each (serial numbers)."""
+        different = len(np.unique(self.values[self.known]))
+        return different < 2 or (self.kind == "class" and 2 * different > len(self))
 
     def points(self) -> np.ndarray:
         """[N, d] float64, where distances make sense: one-hot classes, numbers, angles on the unit circle."""
         if self.kind == "class":
-            return np.eye(int(self.values.max()) + 1)[self.values]
+            classes, index = np.unique(self.values, return_inverse=True)
+            return np.eye(len(classes))[index]
         if self.kind == "angle":
             return np.stack([np.cos(2 * np.pi * self.values), np.sin(2 * np.pi * self.values)], 1)
         return self.values[:, None]

@@ -30,40 +30,42 @@ TRIED = 10_000  # test images at most
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What one head answers: the scores of classes, or points (`Factor.points`) in units of `scale` around `shift`."""
+    """What one head answers: scores of `classes`, or points (`Factor.points`) in units of `scale` around `shift`."""
 
     name: str
-    kind: str
-    outputs: int
+    classes: list[int]  # none: a number or an angle
     shift: list[float]
     scale: list[float]
 
     @classmethod
     def of(cls, factor: Factor) -> Task:
         if factor.kind == "class":
-            return cls(name=factor.name, kind="class", outputs=int(factor.values.max()) + 1, shift=[], scale=[])
+            return cls(name=factor.name, classes=np.unique(factor.values).tolist(), shift=[], scale=[])
         points = factor.points()[factor.known]
-        shift, scale = points.mean(0).tolist(), points.std(0).tolist()
-        return cls(name=factor.name, kind=factor.kind, outputs=len(shift), shift=shift, scale=scale)
+        return cls(name=factor.name, classes=[], shift=points.mean(0).tolist(), scale=points.std(0).tolist())
+
+    @property
+    def outputs(self) -> int:
+        return len(self.classes or self.shift)
 
     def target(self, factor: Factor) -> Tensor:
         """Class indices [N], or standardised points [N, d], NaN where unknown."""
-        if self.kind == "class":
-            return torch.from_numpy(factor.values)
+        if self.classes:
+            return torch.from_numpy(np.searchsorted(self.classes, factor.values))
         return torch.from_numpy((factor.points() - self.shift) / self.scale).float()
 
     def loss(self, raw: Tensor, target: Tensor) -> Tensor:
-        if self.kind == "class":
+        if self.classes:
             return F.cross_entropy(raw, target)
         return torch.where(target.isnan(), 0.0, raw - target.nan_to_num()).square().mean()
 
     def verdict(self, raw: np.ndarray) -> np.ndarray:
-        """[N, outputs] -> class indices [N], or points [N, d]."""
-        return raw.argmax(1) if self.kind == "class" else raw * self.scale + self.shift
+        """[N, outputs] -> classes [N], or points [N, d]."""
+        return np.array(self.classes)[raw.argmax(1)] if self.classes else raw * self.scale + self.shift
 
     def skill(self, raw: np.ndarray, factor: Factor) -> float | None:
         """Accuracy, or R^2, of the verdicts."""
-        if self.kind == "class":
+        if self.classes:
             return float((self.verdict(raw) == factor.values).mean())
         return r_squared(factor.points()[factor.known], self.verdict(raw)[factor.known])[0]
 
@@ -98,17 +100,17 @@ class Judge:
 
     def readable(self, name: str) -> bool:
         """Every class is judged, a number only where R^2 >= READABLE."""
-        kind = next(task.kind for task in self.tasks if task.name == name)
-        return kind == "class" or (self.skill[name] or 0.0) >= READABLE
+        classes = next(task.classes for task in self.tasks if task.name == name)
+        return bool(classes) or (self.skill[name] or 0.0) >= READABLE
 
     def read(self, images: Tensor) -> dict[str, np.ndarray]:
-        """Images [N, C, H, W] in [0, 1] -> per factor class indices [N], or points [N, d]."""
+        """Images [N, C, H, W] in [0, 1] -> per factor classes [N], or points [N, d]."""
         return {t.name: t.verdict(raw) for t, raw in zip(self.tasks, _raw(self.network, images), strict=True)}
 
 
 def judge_of(data: Data, file: Path | None = None, *, seed: int = 0) -> Judge | None:
     """The judge of this set: read from `file`, else trained and kept there; None where there is nothing to read."""
-    factors = [factor for factor in of_source(data.train).values() if not factor.constant]
+    factors = [factor for factor in of_source(data.train).values() if not factor.trivial]
     if not factors:
         return None
     tasks = [Task.of(factor) for factor in factors]

@@ -42,11 +42,11 @@ class Probe:
             labels: [N] classes whose means are taken out for `within`.
         """
         known = factor.known
-        if factor.constant or known.sum() < 2 * self.folds:
+        if factor.trivial or known.sum() < 2 * self.folds:
             return Score(score=None, stderr=None, within=None, chance=None)
         rows, points = self._neighbours(known), factor.points()[known]
         if factor.kind == "class":
-            right = _mean_of(points, rows).argmax(1) == factor.values[known]
+            right = _mean_of(points, rows).argmax(1) == points.argmax(1)
             stderr = float(right.std() / np.sqrt(len(right)))
             return Score(score=float(right.mean()), stderr=stderr, within=None, chance=float(points.mean(0).max()))
         score, stderr = r_squared(points, _mean_of(points, rows))
