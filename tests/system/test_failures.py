@@ -73,7 +73,11 @@ ENDINGS: dict[str, tuple[Callable[[], BaseException], int, str]] = {
     "wrong use": (lambda: UserError("say this"), 2, "error: say this"),
     "failed": (lambda: Failed("say that"), 1, "error: say that"),
     "full disk": (lambda: OSError(errno.ENOSPC, "No space left", "a.png"), 1, "the disk is full (a.png)"),
-    "no permission": (lambda: PermissionError(errno.EACCES, "Permission denied", "a.png"), 1, "Permission denied: a.png"),
+    "no permission": (
+        lambda: PermissionError(errno.EACCES, "Permission denied", "a.png"),
+        1,
+        "Permission denied: a.png",
+    ),
     "killed worker": (lambda: BrokenProcessPool("a worker died"), 1, "a worker died"),
     "no memory": (lambda: MemoryError(), 1, "out of memory"),
     "our own mistake": (lambda: KeyError("z"), 1, "--debug shows where"),
@@ -82,7 +86,9 @@ ENDINGS: dict[str, tuple[Callable[[], BaseException], int, str]] = {
 
 
 @pytest.mark.parametrize(("error", "status", "told"), ENDINGS.values(), ids=ENDINGS)
-def test_endings(error: Callable[[], BaseException], status: int, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_endings(
+    error: Callable[[], BaseException], status: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     def run(words: list[str]) -> int:
         raise error()
 
@@ -91,7 +97,9 @@ def test_endings(error: Callable[[], BaseException], status: int, told: str, cap
     assert told in said.err and said.err.count("\n") == 1 and not said.out
 
 
-def test_a_model_that_breaks_a_law_fails_the_check(copied: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_breaks_a_law_fails_the_check(
+    copied: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from stratiform.evaluation import check
 
     def broken(case: object) -> str:

@@ -1,4 +1,4 @@
-"""What README and docs tell a reader to type is typed here, in their order, in an empty folder; trainings are shortened."""
+"""What README and docs tell a reader to type is typed here, in order, in an empty folder; trainings are shortened."""
 
 import re
 import shlex
