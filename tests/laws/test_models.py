@@ -16,7 +16,7 @@ from stratiform.core.hierarchy import Pick, from_prior, with_noise
 from stratiform.core.model import LatentModel
 from stratiform.distributions import Likelihood
 from stratiform.errors import UserError
-from stratiform.evaluation.check import LAWS, Tick, check
+from stratiform.evaluation.check import LAWS
 from stratiform.evaluation.laws.case import Case, NotApplicable, near
 from stratiform.models import MODELS
 from stratiform.models.parts import Network
@@ -121,29 +121,3 @@ def test_any_size_and_any_number_of_levels(height: int, levels: int, kind: str) 
     x = torch.rand(2, *spec.shape)
     assert model(x).kls().shape == (levels, 2)
     assert model.decode(2, _held({})).mean.shape == x.shape
-
-
-def test_check_gives_a_tick_per_law_and_leaves_the_model_alone() -> None:
-    model = MODELS["vae"](network=zoo.CONV).build(ImageSpec(1, 6, 6, 17)).train()
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    ticks = check(model, ImageSpec(1, 6, 6, 17), torch.rand(5, 1, 6, 6))
-    assert [tick.name for tick in ticks] == list(LAWS)
-    assert all(tick.ok for tick in ticks), [tick for tick in ticks if not tick.ok]
-    assert not {t.name: t for t in ticks}["stepper is the network"].applies
-    assert model.training
-    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
-
-
-def test_check_says_what_is_broken() -> None:
-    class Leaky(torch.nn.Module):
-        """Looks at the whole batch: what batch normalisation does."""
-
-        def forward(self, h: torch.Tensor) -> torch.Tensor:
-            return h - h.mean(0, keepdim=True)
-
-    model = zoo.build("vae, digits-like")
-    model.decoder.network = torch.nn.Sequential(model.decoder.network, Leaky())
-    broken = {tick.name: tick for tick in check(model, zoo.ZOO["vae, digits-like"][2]) if not tick.ok}
-    assert broken["rows are independent"] == Tick(
-        "rows are independent", False, "the first image's ELBO has a gradient in another image"
-    )

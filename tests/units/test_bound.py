@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 import known
+import zoo
 from stratiform.core.latent import Latent, Terms
 from stratiform.core.posterior import mean
 from stratiform.distributions import Gaussian, Likelihood
 from stratiform.errors import Failed, UserError
 from stratiform.evaluation.bound import active_units, bits_per_dim, bounds, evaluate, log_weights
+from stratiform.evaluation.laws.case import random_images
 from stratiform.spec import ImageSpec
 
 MADE = known.flat((2, 3), shape=(1, 2, 3))
@@ -83,6 +85,16 @@ def test_neither_chunk_nor_batch_nor_order_changes_a_number() -> None:
     assert not torch.allclose(bounds(MODEL, X, 12, seed=1).bound, whole.bound)
     assert not torch.allclose(bounds(MODEL, X, 12, first=1).bound, whole.bound)
     assert torch.equal(log_weights(MODEL, X, 20)[:12], log_weights(MODEL, X, 12))
+
+
+def test_float32_agrees_with_float64() -> None:
+    model, spec = zoo.build("vae, digits-like").eval(), zoo.ZOO["vae, digits-like"][2]
+    x = random_images(spec, 4)
+    exact = bounds(model, x, 8)
+    rounded = bounds(model.float(), x.float(), 8)
+    assert rounded.bound.dtype == torch.float64
+    assert torch.allclose(rounded.bound, exact.bound, atol=2e-3)
+    assert torch.allclose(rounded.kl, exact.kl, atol=1e-4)
 
 
 def test_levels_add_up() -> None:

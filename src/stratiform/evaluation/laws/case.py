@@ -103,4 +103,4 @@ def near(what: str, a: Tensor, b: Tensor, tolerance: float) -> str:
     difference = apart(a, b)
     if difference > tolerance:
         raise Broken(f"{what} differ by {difference:.2g}, allowed {tolerance:.0e}")
-    return f"{what} within {difference:.1g}"
+    return f"{what}: within {difference:.1g}" if difference else f"{what}: equal"
