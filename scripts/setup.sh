@@ -23,7 +23,7 @@ has_torch() { "$venv/bin/python" -c 'import importlib.util, sys; sys.exit(import
 has_gpu() { command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU; }
 would_pull_cuda() {
     [ "$(uname -s)" = Linux ] &&
-        ! "$venv/bin/pip" install --quiet --dry-run --no-deps --report - "$torch" 2>/dev/null | grep -q '"version": *"[^"]*+cpu"'
+        ! "$venv/bin/pip" install --quiet --no-compile --dry-run --no-deps --report - "$torch" 2>/dev/null | grep -q '"version": *"[^"]*+cpu"'
 }
 
 if [ ! -x "$venv/bin/pip" ]; then
@@ -32,9 +32,9 @@ if [ ! -x "$venv/bin/pip" ]; then
 fi
 if ! has_torch; then
     if ! has_gpu && would_pull_cuda; then
-        "$venv/bin/pip" install --quiet --index-url "$cpu_index" "$torch"
+        "$venv/bin/pip" install --quiet --no-compile --index-url "$cpu_index" "$torch"
     else
-        "$venv/bin/pip" install --quiet "$torch"
+        "$venv/bin/pip" install --quiet --no-compile "$torch"
     fi
 fi
-"$venv/bin/pip" install --quiet --editable '.[dev]'
+"$venv/bin/pip" install --quiet --no-compile --editable '.[dev]'
