@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from stratiform.data.batches import Batches, in_order
+from stratiform.data.config import DataConfig
 from stratiform.data.source import load
 from stratiform.distributions import Likelihood
 from stratiform.errors import Failed, UserError
@@ -253,6 +255,14 @@ def test_wrong_use_writes_nothing(recipe: Recipe, said: str, tmp_path: Path):
     with pytest.raises(UserError, match=said):
         train(recipe, Run.create(tmp_path / "run", recipe))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_source_of_one_image_is_refused(tmp_path: Path):
+    Image.new("L", (8, 8), 99).save(tmp_path / "only.png")
+    recipe = tiny(data=DataConfig(source=str(tmp_path)))
+    with pytest.raises(UserError, match="no image left to test on"):
+        train(recipe, Run.create(tmp_path / "run", recipe))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_damaged_state_is_refused_and_left_alone(tmp_path: Path):

@@ -1,4 +1,5 @@
 import copy
+from functools import partial
 
 import pytest
 import torch
@@ -134,13 +135,14 @@ def test_bfloat16_is_for_networks_densities_stay_float32():
 
 def test_compiling_gives_the_same_step(monkeypatch: pytest.MonkeyPatch):
     compiler = torch.compile
-    monkeypatch.setattr(torch, "compile", lambda step: compiler(step, backend="aot_eager", fullgraph=True))
+    monkeypatch.setattr(torch, "compile", partial(compiler, backend="aot_eager", fullgraph=True))
+    torch._dynamo.reset()
     plain, x = setting()
     compiled, _ = setting(training={"compile": True})
-    for step in range(3):
+    for step, size in enumerate((8, 8, 4)):
         for active in (plain, compiled):
             torch.manual_seed(step)
-            active.move(x, BETA, 1e-2)
+            active.move(x[:size], BETA, 1e-2)
     assert compiled.step is not plain.step
     for a, b in zip(plain.trained.values(), compiled.trained.values(), strict=True):
         assert torch.allclose(a, b, atol=1e-5)

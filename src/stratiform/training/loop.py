@@ -38,6 +38,8 @@ def train(recipe: Recipe, run: Run, watch: Watch = unwatched) -> None:
         Failed: a full disk, or a number that is not finite; the last saved state is intact.
     """
     data = load(recipe.data)
+    if not len(data.test):
+        raise UserError(f"{recipe.data.source} has no image left to test on; give a source of two images or more")
     with _owned(recipe.training) as device:
         seed_step(device, mix(recipe.training.seed))
         state = TrainState(recipe, recipe.model.build(data.spec).to(device))

@@ -61,7 +61,7 @@ class ActivePlayer:
         self.optimiser = make_optimiser(self.rule, self.trained.values())
         self.guard = SpikeGuard(recipe.training.guard)
         step = TrainingStep(self.part, player.objective or recipe.objective, recipe.training.denoise)
-        self.step = torch.compile(step) if recipe.training.compile else step
+        self.step = torch.compile(step, dynamic=False) if recipe.training.compile else step
         device = next(iter(self.trained.values())).device
         self.sums = {name: torch.zeros((), device=device) for name in ("loss", "elbo", "log_px", "grad_norm")}
         self.sums["kl"] = torch.zeros(len(self.part.hierarchy.levels), device=device)
