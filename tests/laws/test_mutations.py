@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import causal
 import known
 import zoo
 from stratiform.core import latent
@@ -199,8 +200,8 @@ BUGS: dict[str, Plant] = {
     "Laplace without its 1/2": _replace(
         Laplace, "log_survival", lambda survival: lambda self, t: survival(self, t) + math.log(2.0)
     ),
-    "mask B first": _replace(known.Masked, "forward", _sees_itself),
-    "cache read one pixel off": _replace(known.Masked, "at", _shifted_stepper),
+    "mask B first": _replace(causal.Masked, "forward", _sees_itself),
+    "cache read one pixel off": _replace(causal.Masked, "at", _shifted_stepper),
     "means fed back instead of samples": _replace(AutoregressiveImage, "sample", _mean_for_sample),
 }
 

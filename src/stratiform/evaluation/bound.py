@@ -24,6 +24,7 @@ from torch import Tensor
 from stratiform.core.latent import Terms
 from stratiform.core.model import LatentModel
 from stratiform.errors import Failed, UserError
+from stratiform.evaluation.moments import Moments
 from stratiform.evaluation.noise import keyed
 from stratiform.spec import ImageSpec
 
@@ -149,8 +150,8 @@ def evaluate(
     """
     if samples < 1:
         raise UserError(f"samples is {samples}; give the draws of z per image, 1 or more")
-    elbo, bound, effective, auxiliary = _Moments(), _Moments(), _Moments(), _Moments()
-    kl, codes = _Moments(), [_Moments() for _ in model.hierarchy.shapes]
+    elbo, bound, effective, auxiliary = Moments(), Moments(), Moments(), Moments()
+    kl, codes = Moments(), [Moments() for _ in model.hierarchy.shapes]
     with _in_eval_mode(model):
         for x in batches:
             found = bounds(model, x, samples, seed=seed, first=elbo.count, chunk=chunk)
@@ -200,7 +201,7 @@ def active_units(variance: Tensor) -> int:
     return int((variance > ACTIVE).sum())
 
 
-def _level(index: int, kl: Tensor, code: _Moments) -> LevelBound:
+def _level(index: int, kl: Tensor, code: Moments) -> LevelBound:
     active = active_units(code.variance)
     return LevelBound(level=index + 1, kl=kl.item(), units=code.mean.numel(), active_units=active)
 
@@ -250,28 +251,3 @@ def _in_eval_mode(model: LatentModel) -> Iterator[None]:
         yield
     finally:
         model.train(training)
-
-
-class _Moments:
-    """Running mean and variance over images of float64 [B, ...] (Chan, Golub, LeVeque 1979)."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.mean = self.squares = torch.zeros((), dtype=torch.float64)
-
-    def add(self, values: Tensor) -> None:
-        count, mean = self.count + len(values), values.mean(0)
-        step = mean - self.mean
-        self.squares = self.squares + ((values - mean) ** 2).sum(0) + step**2 * (self.count * len(values) / count)
-        self.mean = self.mean + step * (len(values) / count)
-        self.count = count
-
-    @property
-    def variance(self) -> Tensor:
-        return self.squares / self.count
-
-    def stderr(self) -> float | None:
-        """Of the mean; None of a single image."""
-        if self.count < 2:
-            return None
-        return math.sqrt(self.squares.item() / (self.count - 1) / self.count)

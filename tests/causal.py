@@ -1,0 +1,57 @@
+"""A tiny causal network with a cached stepper, for the laws of autoregressive decoders."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from stratiform.core.decoder import Stepper
+from stratiform.spec import ImageSpec
+
+
+class Masked(nn.Conv2d):
+    """3x3 convolution that reads the pixels before its own in raster order, and its own where `own`."""
+
+    def __init__(self, inputs: int, outputs: int, *, own: bool) -> None:
+        super().__init__(inputs, outputs, 3, padding=1)
+        mask = torch.zeros(3, 3)
+        mask[0], mask[1, 0], mask[1, 1] = 1.0, 1.0, float(own)
+        self.register_buffer("mask", mask, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.conv2d(x, self.weight * self.mask, self.bias, padding=1)
+
+    def at(self, padded: Tensor, i: int, j: int) -> Tensor:
+        """The output [B, outputs] at (i, j), from the input with one pixel of zeros around it."""
+        patch = padded[:, :, i : i + 3, j : j + 3]
+        return torch.einsum("bchw,ochw->bo", patch, self.weight * self.mask) + self.bias
+
+
+class TinyCausal(nn.Module):
+    """A causal network of two masked layers, f(z) [B, features] added between them everywhere."""
+
+    def __init__(self, spec: ImageSpec, outputs: int, features: int = 0, width: int = 4) -> None:
+        super().__init__()
+        self.first, self.last = Masked(spec.channels, width, own=False), Masked(width, outputs, own=True)
+        self.condition = nn.Linear(features, width) if features else None
+        self.size = spec.shape[1:]
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        return self.last(torch.tanh(self.first(x) + self._conditioned(h)))
+
+    def stepper(self, h: Tensor) -> Stepper:
+        height, width = self.size
+        hidden = h.new_zeros(len(h), self.last.in_channels, height + 2, width + 2)
+        condition = self._conditioned(h)
+
+        def step(i: int, j: int, x: Tensor) -> Tensor:
+            own = self.first.at(nn.functional.pad(x, (1, 1, 1, 1)), i, j)
+            hidden[:, :, i + 1, j + 1] = torch.tanh(
+                own + (condition if self.condition is None else condition[:, :, 0, 0])
+            )
+            return self.last.at(hidden, i, j)
+
+        return step
+
+    def _conditioned(self, h: Tensor) -> Tensor | float:
+        return 0.0 if self.condition is None else self.condition(h)[:, :, None, None]
