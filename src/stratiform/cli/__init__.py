@@ -19,13 +19,13 @@ class Command:
 
 
 COMMANDS = {
-    "demo": Command("", "train on the built-in digits, measure, write a report: everything, offline", "train", "Demo"),
+    "demo": Command("", "train on the built-in digits, measure, write a report: everything, offline", "demo", "Demo"),
     "recipes": Command("", "what can be trained, how long it takes, what number to expect", "train", "Recipes"),
     "datasets": Command("[NAME]", "what there is to train on; NAME: what it holds", "sources", "Datasets"),
     "train": Command("RECIPE", "train; the same command again goes on where it stopped", "train", "Train"),
     "evaluate": Command("RUN", "bounds on log p(x), bits per dimension, KL of each level", "measure", "Evaluate"),
-    "levels": Command("RUN", "which level knows, and which controls, each factor", "measure", "Levels"),
-    "report": Command("RUN", "RUN/report.html: one page with pictures, tables and curves", "measure", "MakeReport"),
+    "levels": Command("RUN", "which level knows, and which controls, each factor", "learnt", "Levels"),
+    "report": Command("RUN", "RUN/report.html: one page with pictures, tables and curves", "learnt", "MakeReport"),
     "sample": Command("RUN", "pictures drawn from the model", "pictures", "Sample"),
     "sweep": Command("RUN [--level K]", "what changes when only level K changes", "pictures", "Sweep"),
     "reconstruct": Command("RUN [--keep-top K]", "images rebuilt from their K top levels", "pictures", "Reconstruct"),

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from PIL import Image
 
 from stratiform import figures
-from stratiform.cli.measure import OnRun, OnSplit
 from stratiform.cli.options import Answer
+from stratiform.cli.runs import OnRun, OnSplit
 from stratiform.data.batches import in_order
 from stratiform.errors import UserError
 from stratiform.evaluation import explore

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import numpy as np
 from tyro.conf import Positional, arg
 
-from stratiform.cli.measure import OnData
 from stratiform.cli.options import Answer, Options
+from stratiform.cli.runs import OnData
 from stratiform.cli.tables import cell, table
 from stratiform.core.model import LatentModel
 from stratiform.data.batches import in_order

@@ -1,4 +1,4 @@
-"""Training and what can be trained: `train`, `recipes`, `demo`."""
+"""Training and what can be trained: `train`, `recipes`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from typing import Annotated, Any, Self
 from tyro.conf import Positional, arg
 
 from stratiform.cli.arguments import nearest
-from stratiform.cli.measure import Evaluate, Levels, MakeReport
 from stratiform.cli.options import Answer, Options
-from stratiform.cli.pictures import Sweep
 from stratiform.cli.tables import table
 from stratiform.recipes import RECIPES
 from stratiform.recipes.entry import Entry
@@ -54,28 +52,6 @@ class Train(Options):
         recipe = RECIPES[self.recipe].recipe
         recipe = replace(recipe, **{f.name: getattr(self, f.name) for f in fields(recipe) if f.name not in NOT_FLAGS})
         return recipe if self.seed is None else seeded(recipe, self.seed)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Demo(Options):
-    """Train a Variational Ladder Autoencoder on the built-in digits, measure it, write its report: all offline."""
-
-    run: Path | None = None
-    """The folder to train into (runs/vlae-digits-digits)."""
-
-    def work(self) -> Answer:
-        recipe = RECIPES["vlae-digits"].recipe
-        recipe = recipe if self.seed is None else seeded(recipe, self.seed)
-        run = self.run or default_folder(recipe)
-        answers = {
-            "train": trained(recipe, run),
-            "evaluate": Evaluate(run=run, data=recipe.data, seed=self.seed).work(),
-            "levels": Levels(run=run, data=recipe.data, seed=self.seed).work(),
-            "sweep": Sweep(run=run, seed=self.seed).work(),
-            "report": MakeReport(run=run, seed=self.seed).work(),
-        }
-        text = tuple(part for answer in answers.values() for part in answer.text)
-        return Answer({name: answer.values for name, answer in answers.items()}, text)
 
 
 @dataclass(frozen=True, kw_only=True)

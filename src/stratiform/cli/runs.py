@@ -1,0 +1,66 @@
+"""What commands are about: a run, and images that fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from tyro.conf import Positional, arg
+
+from stratiform.cli.options import Options
+from stratiform.data.config import DataConfig
+from stratiform.data.source import load as load_data
+from stratiform.data.split import Data
+from stratiform.errors import UserError
+from stratiform.spec import ImageSpec
+from stratiform.training.run import HEADER, Loaded, Run, load
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnRun(Options):
+    """A run to look at."""
+
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """The folder that `stratiform train` made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnData(OnRun):
+    """A run, and images: its own, if nothing else is said."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+
+    @classmethod
+    def adapted(cls, words: Sequence[str]) -> type[Self]:
+        run = next((word for word in words if (Path(word) / HEADER).is_file()), None)
+        return cls if run is None else cls.with_flags({"data": Run.open(Path(run)).recipe.data})
+
+    def opened(self) -> tuple[Loaded, Data]:
+        """The model and its data.
+
+        Raises:
+            UserError: they do not fit each other.
+        """
+        loaded, data = load(self.run), load_data(self.data)
+        if loaded.spec != data.spec:
+            raise UserError(
+                f"{self.run} models images of {_words(loaded.spec)}; {self.data.source} has {_words(data.spec)}; "
+                "--data.size, --data.channels and --data.levels change them"
+            )
+        return loaded, data
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnSplit(OnData):
+    """A run, and one split of the images."""
+
+    split: Literal["train", "test"] = "test"
+    """Which images of the source."""
+
+
+def _words(spec: ImageSpec) -> str:
+    """28 x 28, grey, 256 levels"""
+    colour = {1: "grey", 3: "RGB"}.get(spec.channels, f"{spec.channels} channels")
+    return f"{spec.height} x {spec.width}, {colour}, {'continuous' if spec.bins is None else f'{spec.bins} levels'}"
