@@ -56,8 +56,8 @@ class Sweep(OnRun):
 
     level: int | None = None
     """Which level is swept; without it all are, side by side, the top level first."""
-    others: Literal["drawn", "fixed"] = "drawn"
-    """The other levels: drawn anew in each cell, or one draw for all cells."""
+    others: Literal["fixed", "drawn"] = "fixed"
+    """The other levels: one draw for all cells, or drawn anew in each cell."""
     out: Path | None = None
     """The picture (RUN/sweep-K.png, or RUN/sweep.png of all levels)."""
 
