@@ -15,7 +15,7 @@ from stratiform.spec import ImageSpec
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(judging, "STEPS", 150)
+    monkeypatch.setattr(judging, "STEPS", 100)
 
 
 def bars(count: int = 400, **changes) -> Data:

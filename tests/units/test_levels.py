@@ -156,7 +156,7 @@ def painted(count: int = 500) -> Data:
 
 @pytest.fixture(scope="module")
 def report(cache):
-    before, judging.STEPS = judging.STEPS, 300
+    before, judging.STEPS = judging.STEPS, 150
     found = levels(painter(), painted(), draws=200)
     judging.STEPS = before
     return found

@@ -127,6 +127,16 @@ def test_what_is_stale_is_measured_anew(run, stale, monkeypatch):
     assert metrics.get("evaluate") == bound and metrics.get("levels") == learnt
 
 
+def test_what_a_switched_off_level_knows_is_explained(run, no_measuring):
+    metrics = Metrics(run / "metrics.json", run / "weights.safetensors")
+    learnt = metrics.get("levels")
+    for kl, explained in ((0.01, True), (3.0, False)):
+        learnt["levels"][0]["kl"] = kl
+        learnt["levels"][1]["kl"] = 3.0
+        metrics.put("levels", learnt)
+        assert ("its noise drowns it" in reporting.report(run).read_text()) is explained
+
+
 def test_a_flat_code_of_many_units_has_a_page(tmp_path, monkeypatch, cache):
     monkeypatch.setattr(judge, "STEPS", 5)
     model = MODELS["vae"](latent=4, network=Network(kind="dense", hidden=8))

@@ -99,6 +99,12 @@ def tables(m: Measured) -> Iterator[str]:
             f"{accuracy} of the test images.",
             "faint",
         )
+    if any(level["kl"] < findings.SWITCHED_OFF for level in rows):
+        yield paragraph(
+            "A level that is switched off may still know something here: the mean of its code moves with the image, "
+            "but by so little that its noise drowns it.",
+            "faint",
+        )
     yield from (paragraph(f"{note[0].upper()}{note[1:]}.", "faint") for note in m.learnt["notes"])
 
 
