@@ -20,6 +20,11 @@ def dense(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(inputs, outputs), nn.LayerNorm(outputs), activation())
 
 
+def enter(units: int, outputs: int) -> nn.Sequential:
+    """A code [B, units] -> [B, outputs]: linear, leaky ReLU; a normalisation here would throw away the code's length."""
+    return nn.Sequential(nn.Linear(units, outputs), activation())
+
+
 def same(inputs: int, outputs: int) -> nn.Sequential:
     """[B, inputs, H, W] -> [B, outputs, H, W]: 3x3 convolution, group normalisation, leaky ReLU."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), group_norm(outputs), activation())
@@ -76,3 +81,14 @@ class Gate(nn.Module):
 
     def forward(self, v: Tensor) -> Tensor:
         return self.weight * v
+
+
+class Everywhere(nn.Module):
+    """[B, C] -> [B, C, H, W]: the same features at every place."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, v: Tensor) -> Tensor:
+        return v[:, :, None, None].expand(*v.shape, *self.size)

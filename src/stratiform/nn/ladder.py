@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from stratiform.nn.blocks import Double, Gate, dense, down, halved, same, up
+from stratiform.nn.blocks import Double, Everywhere, Gate, dense, down, enter, halved, same, up
 
 SMALLEST = 4  # a map is halved while half of its smaller side is at least this
 
@@ -63,7 +63,7 @@ def dense_ladder(shape: tuple[int, int, int], outputs: int, units: Sequence[int]
         ]),
         heads=tuple(nn.Linear(hidden, 2 * n) for n in units),
         injections=tuple(
-            dense(n, hidden) if level == top else nn.Sequential(dense(n, hidden), Gate(hidden, 0, gate))
+            enter(n, hidden) if level == top else nn.Sequential(enter(n, hidden), Gate(hidden, 0, gate))
             for level, n in enumerate(units)
         ),
         steps=tuple(
@@ -79,8 +79,10 @@ def conv_ladder(
 ) -> Ladder:
     """Convolutional below, dense at the top: each level but the top halves the image while that can be done.
 
-    The step of level l takes the state from the map of h_{l+1} to that of h_l, as g_{l+1} took the trail up. The top
-    is a vector; the level beneath it is injected there, and its step makes the smallest map.
+    The two upper levels meet in a vector, from which the smallest map is drawn: they can do the same, one layer apart,
+    but the top is read through dense layers and the level beneath it straight off its map. Further down, z_l is
+    injected as the same features at every place: such a level can restyle what is drawn, not redraw it; its step takes
+    the state from the map of h_{l+1} to that of h_l, as g_{l+1} took the trail up.
 
     Args:
         width: channels at the first scale; they double with every halving, up to four times as many.
@@ -88,30 +90,29 @@ def conv_ladder(
         shape, outputs, units, gate: as in `dense_ladder`.
     """
     scales = _Scales.of(shape, len(units), width)
-    top, expander = len(units) - 1, max(len(units) - 2, 0)
-    narrow = max(hidden // 4, 8)  # a code injected as a vector, kept from outweighing what comes from above
+    top = len(units) - 1
     channels, size = scales.at(top)
     smallest = channels * math.prod(size)
+    to_map = (dense(hidden, smallest), nn.Unflatten(1, (channels, *size)), same(channels, channels))
 
     trail = [scales.climb(level) for level in range(len(units))]
-    trail[top] = nn.Sequential(trail[top], nn.Flatten(), dense(smallest, hidden), dense(hidden, hidden))
-    heads: list[nn.Module] = [scales.head(level, units[level]) for level in range(expander)]
-    if expander < top:
-        heads.append(
-            nn.Sequential(nn.Flatten(), dense(smallest, hidden // 2), nn.Linear(hidden // 2, 2 * units[expander]))
-        )
-    heads.append(nn.Linear(hidden, 2 * units[top]))
+    read = (nn.Flatten(), dense(smallest, hidden), dense(hidden, hidden), dense(hidden, hidden))
+    trail[top] = nn.Sequential(trail[top], same(channels, channels), *read)
+    heads = [scales.head(level, units[level]) for level in range(top)]
 
-    to_map = nn.Sequential(nn.Unflatten(1, (channels, *size)), same(channels, channels))
-    injections: list[nn.Module] = [scales.inject(level, units[level], gate) for level in range(expander)]
-    steps: list[nn.Module] = [scales.descend(level) for level in range(expander)]
-    if expander < top:
-        injections.append(nn.Sequential(dense(units[expander], narrow), Gate(narrow, 0, gate)))
-        steps.append(nn.Sequential(dense(hidden + narrow, smallest), to_map))
-    injections.append(dense(units[top], hidden))
-    above = dense(hidden, hidden)
-    steps.append(above if expander < top else nn.Sequential(above, dense(hidden, smallest), to_map))
-    return Ladder(Trail(trail), tuple(heads), tuple(injections), tuple(steps), scales.readout(outputs))
+    injections = [scales.inject(level, units[level], gate) for level in range(top - 1)]
+    steps = [scales.descend(level) for level in range(top - 1)]
+    if top:
+        injections.append(nn.Sequential(enter(units[top - 1], hidden), Gate(hidden, 0, gate)))
+        steps.append(nn.Sequential(dense(2 * hidden, hidden), dense(hidden, hidden), *to_map))
+    above = (dense(hidden, hidden), dense(hidden, hidden))
+    return Ladder(
+        trail=Trail(trail),
+        heads=(*heads, nn.Linear(hidden, 2 * units[top])),
+        injections=(*injections, enter(units[top], hidden)),
+        steps=(*steps, nn.Sequential(*above, *(() if top else to_map))),
+        readout=scales.readout(outputs),
+    )
 
 
 @dataclass(frozen=True)
@@ -140,31 +141,24 @@ class _Scales:
 
     def climb(self, level: int) -> nn.Sequential:
         """g_l from the map of the level beneath to its own; the top adds dense layers after."""
-        blocks = [self._down(i) for i in range(self.reached[level - 1] if level else 0, self.reached[level])]
-        if level < len(self.reached) - 1:
-            channels = self.at(level)[0]
-            blocks.append(same(channels, channels))
-        return nn.Sequential(*blocks)
+        start, end = (self.reached[level - 1] if level else 0), self.reached[level]
+        return nn.Sequential(*(self._down(i) for i in range(start, end)))
 
     def head(self, level: int, units: int) -> nn.Module:
         channels, size = self.at(level)
-        pixels = math.prod(halved(size))
-        return nn.Sequential(down(channels, channels), nn.Flatten(), nn.Linear(channels * pixels, 2 * units))
+        return nn.Sequential(nn.Flatten(), nn.Linear(channels * math.prod(size), 2 * units))
 
     def inject(self, level: int, units: int, gate: float) -> nn.Module:
-        """v_l: onto the map of the level above, with the channels of its own."""
+        """v_l: everywhere on the map of the level above, with the channels of its own."""
         channels, size = self.at(level)[0], self.at(level + 1)[1]
-        to_map = nn.Unflatten(1, (channels, *size))
-        return nn.Sequential(dense(units, channels * math.prod(size)), to_map, Gate(channels, 2, gate))
+        return nn.Sequential(enter(units, channels), Gate(channels, 0, gate), Everywhere(size))
 
     def descend(self, level: int) -> nn.Module:
         """u_l from the map of the level above, its channels joined by those injected, to its own."""
         start, end = self.reached[level + 1], self.reached[level]
         own, above = self.channels[end], self.channels[start]
-        first = (
-            up(above + own, self.channels[start - 1], self.sizes[start - 1]) if start > end else same(above + own, own)
-        )
-        return nn.Sequential(first, *(self._up(i) for i in range(start - 1, end, -1)), same(own, own))
+        ups = [self._up(i) for i in range(start, end, -1)]
+        return nn.Sequential(same(above + own, above), *ups, same(own, own))
 
     def readout(self, outputs: int) -> nn.Module:
         blocks = [self._up(i) for i in range(self.reached[0], 1, -1)]

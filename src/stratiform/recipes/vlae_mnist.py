@@ -26,7 +26,7 @@ HOW = {
     "data": DataConfig(source="mnist"),
     "optimiser": Optimiser(lr=2e-3, warmup=0.1, decay="cosine"),
     "beta": Warmup(steps=0.3),
-    "training": Training(steps=3000, batch=256),
+    "training": Training(steps=4000, batch=128),
 }
 
 VLAE_MNIST = Entry(
