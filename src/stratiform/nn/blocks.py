@@ -21,7 +21,7 @@ def dense(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def enter(units: int, outputs: int) -> nn.Sequential:
-    """A code [B, units] -> [B, outputs]: linear, leaky ReLU; a normalisation here would throw away the code's length."""
+    """A code [B, units] -> [B, outputs]: linear, leaky ReLU; normalised, the code would lose its length."""
     return nn.Sequential(nn.Linear(units, outputs), activation())
 
 

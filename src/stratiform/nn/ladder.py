@@ -79,7 +79,7 @@ def conv_ladder(
 ) -> Ladder:
     """Convolutional below, dense at the top: each level but the top halves the image while that can be done.
 
-    The two upper levels meet in a vector, from which the smallest map is drawn: they can do the same, one layer apart,
+    The two upper levels meet in a vector, from which the smallest map is drawn: they can do nearly the same,
     but the top is read through dense layers and the level beneath it straight off its map. Further down, z_l is
     injected as the same features at every place: such a level can restyle what is drawn, not redraw it; its step takes
     the state from the map of h_{l+1} to that of h_l, as g_{l+1} took the trail up.
