@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from stratiform.data.batches import Batches, in_order
+from stratiform.data.batches import Batches, in_order, mix
 from stratiform.data.config import DataConfig
 from stratiform.data.source import load
 from stratiform.distributions import Likelihood
@@ -19,7 +19,7 @@ from stratiform.models import MODELS
 from stratiform.training import loop
 from stratiform.training.events import Began, Event, Finished, Logged, Scored, Skipped
 from stratiform.training.log import read_log
-from stratiform.training.loop import find_device, train
+from stratiform.training.loop import find_device, seed_step, train
 from stratiform.training.recipe import Player, Recipe, Stage, Warmup
 from stratiform.training.run import Run
 from stratiform.training.run import load as load_run
@@ -162,6 +162,18 @@ def test_a_model_with_parts_trains_part_by_part(tmp_path: Path, monkeypatch: pyt
     for name in before:
         if name.startswith("weights/"):
             assert torch.equal(before[name], after[name]) != name.startswith("weights/decoder"), name
+
+
+def test_players_of_different_parameters_move_in_turn(tmp_path: Path):
+    players = (Player(trains=("decoder", "hierarchy")), Player(trains=("posterior",), data="own samples"))
+    run = run_of(tiny({"log_every": 1}, stages=(Stage(players=players),)), tmp_path / "run")
+    weights = {name: value for name, value in load_file(run.state).items() if name.startswith("weights/")}
+    seed_step(torch.device("cpu"), mix(run.recipe.training.seed))
+    untrained = run.recipe.model.build(run.spec).state_dict()
+    assert not any(torch.equal(value, untrained[name.removeprefix("weights/")]) for name, value in weights.items())
+    line = read_log(run.log)[0]
+    assert line["grad_norm"] > 0
+    assert line["others"][0]["grad_norm"] > 0
 
 
 def test_watchers_see_everything_in_order(tmp_path: Path):

@@ -49,6 +49,16 @@ def test_what_is_saved_is_restored_bit_for_bit(saved: tuple[Path, dict[str, torc
     assert all(torch.equal(tensors[name], value) for name, value in state.tensors().items())
 
 
+def test_the_guard_and_the_sums_of_the_log_are_restored_too(tmp_path: Path):
+    state, x = fresh(tiny())
+    moved(state, x, 3).save(tmp_path / "state")
+    again, _ = fresh(tiny())
+    again.restore(tmp_path / "state")
+    assert list(again.players[0].guard.norms) == list(state.players[0].guard.norms)
+    assert len(again.players[0].guard.norms) == 3
+    assert again.players[0].means() == state.players[0].means()
+
+
 def test_it_is_one_file(saved: tuple[Path, dict[str, torch.Tensor]]):
     assert [file.name for file in saved[0].parent.iterdir()] == ["state"]
     groups = {name.split("/")[0] for name in saved[1]}
