@@ -43,6 +43,12 @@ def test_the_moments_put_in_place_are_those_torch_would_make(name: str):
     assert active.optimiser.state[next(active.part.parameters())].keys() == state.keys()
 
 
+def test_it_moves_in_float64_too(float64: None):
+    active, x = setting()
+    assert active.move(x.double(), BETA.double(), 1e-2).taken
+    assert all(parameter.dtype == torch.float64 for parameter in active.trained.values())
+
+
 def test_a_player_of_phi_leaves_theta_bit_equal():
     active, x = setting(Player(trains=("posterior.",), data="own samples"))
     before = copy.deepcopy(active.part.state_dict())

@@ -89,7 +89,16 @@ def test_what_a_kill_left_behind_is_swept_away(tmp_path: Path):
     (tmp_path / ".recipe.json.123.tmp").write_text("{")
     run = Run.create(tmp_path, tiny())
     run.begin(load_data(run.recipe.data))
-    assert [file.name for file in tmp_path.iterdir()] == ["recipe.json"]
+    with run.alone():
+        assert [file.name for file in tmp_path.iterdir()] == ["recipe.json"]
+
+
+def test_two_processes_do_not_train_into_one_folder(trained: Run):
+    before = {file.name: file.read_bytes() for file in trained.path.iterdir()}
+    with trained.alone(), pytest.raises(UserError, match="is being trained by another process"):
+        train(trained.recipe, trained)
+    assert {file.name: file.read_bytes() for file in trained.path.iterdir()} == before
+    train(trained.recipe, trained)
 
 
 def test_changed_data_are_refused(tmp_path: Path):

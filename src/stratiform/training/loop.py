@@ -46,7 +46,8 @@ def train(recipe: Recipe, run: Run, watch: Watch = unwatched) -> None:
         if run.state.exists():
             state.restore(run.state)
         run.begin(data)
-        _Session(run, data, state, device, watch).go()
+        with run.alone():
+            _Session(run, data, state, device, watch).go()
 
 
 def seed_step(device: torch.device, seed: int) -> None:

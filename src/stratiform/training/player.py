@@ -157,7 +157,7 @@ def make_optimiser(rule: Optimiser, parameters: Iterable[nn.Parameter]) -> torch
     for parameter in optimiser.param_groups[0]["params"]:
         where = parameter.device if rule.name != "adamax" else "cpu"
         moments = {name: torch.zeros_like(parameter) for name in MOMENTS[rule.name]}
-        optimiser.state[parameter] = {"step": torch.zeros((), device=where), **moments}
+        optimiser.state[parameter] = {"step": torch.zeros((), dtype=torch.float32, device=where), **moments}
     return optimiser
 
 

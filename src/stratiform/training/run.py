@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,19 +62,33 @@ class Run:
         return cls(path, from_json(_read_header(path)["recipe"]))
 
     def begin(self, data: Data) -> None:
-        """Makes the folder, or checks that the data are those the run began with; sweeps half-written files away.
+        """Makes the folder, or checks that the data are those the run began with.
 
         Raises:
             UserError: the data have changed.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        for left_behind in self.path.glob(".*.tmp"):
-            left_behind.unlink()
         found = {"spec": asdict(data.spec), "data": data.fingerprint, "class_names": list(data.class_names)}
         if not (self.path / HEADER).exists():
             write_text(self.path / HEADER, json.dumps({"recipe": to_json(self.recipe)} | found, indent=2) + "\n")
         elif _read_header(self.path)["data"] != data.fingerprint:
             raise UserError(f"{self.recipe.data.source} has changed since {self.path} began; choose another --run")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other processes from training into the folder; sweeps away what a kill left half-written.
+
+        Raises:
+            UserError: another process is at it.
+        """
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            _lock(folder, self.path)
+            for left_behind in self.path.glob(".*.tmp"):
+                left_behind.unlink()
+            yield
+        finally:
+            os.close(folder)
 
     @property
     def spec(self) -> ImageSpec:
@@ -140,6 +157,14 @@ def load(run: Run | Path | str) -> Loaded:
         model = run.recipe.model.build(run.spec)
     model.load_state_dict(read_tensors(run.weights, model.state_dict()))
     return Loaded(model.eval().requires_grad_(False), run.recipe, run.spec, run)
+
+
+def _lock(folder: int, path: Path) -> None:
+    """Locks the open folder until it is closed, or the process dies."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UserError(f"{path} is being trained by another process; wait, or choose another --run") from error
 
 
 def _read_header(path: Path) -> dict[str, Any]:
