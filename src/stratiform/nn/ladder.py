@@ -79,10 +79,9 @@ def conv_ladder(
 ) -> Ladder:
     """Convolutional below, dense at the top: each level but the top halves the image while that can be done.
 
-    The two upper levels meet in a vector, from which the smallest map is drawn: they can do nearly the same,
-    but the top is read through dense layers and the level beneath it straight off its map. Further down, z_l is
-    injected as the same features at every place: such a level can restyle what is drawn, not redraw it; its step takes
-    the state from the map of h_{l+1} to that of h_l, as g_{l+1} took the trail up.
+    The two upper levels meet in a vector, from which the smallest map is drawn. Further down, z_l is injected as the
+    same features at every place: such a level can restyle what is drawn, not redraw it; its step takes the state from
+    the map of h_{l+1} to that of h_l, as g_{l+1} took the trail up.
 
     Args:
         width: channels at the first scale; they double with every halving, up to four times as many.
@@ -96,9 +95,14 @@ def conv_ladder(
     to_map = (dense(hidden, smallest), nn.Unflatten(1, (channels, *size)), same(channels, channels))
 
     trail = [scales.climb(level) for level in range(len(units))]
-    read = (nn.Flatten(), dense(smallest, hidden), dense(hidden, hidden), dense(hidden, hidden))
-    trail[top] = nn.Sequential(trail[top], same(channels, channels), *read)
-    heads = [scales.head(level, units[level]) for level in range(top)]
+    trail[top] = nn.Sequential(
+        trail[top], nn.Flatten(), dense(smallest, hidden), dense(hidden, hidden), dense(hidden, hidden)
+    )
+    heads = [scales.head(level, units[level]) for level in range(top - 1)]
+    if top:
+        heads.append(
+            nn.Sequential(nn.Flatten(), dense(smallest, hidden // 2), nn.Linear(hidden // 2, 2 * units[top - 1]))
+        )
 
     injections = [scales.inject(level, units[level], gate) for level in range(top - 1)]
     steps = [scales.descend(level) for level in range(top - 1)]
@@ -142,11 +146,15 @@ class _Scales:
     def climb(self, level: int) -> nn.Sequential:
         """g_l from the map of the level beneath to its own; the top adds dense layers after."""
         start, end = (self.reached[level - 1] if level else 0), self.reached[level]
-        return nn.Sequential(*(self._down(i) for i in range(start, end)))
+        blocks = [self._down(i) for i in range(start, end)]
+        if level < len(self.reached) - 1:
+            blocks.append(same(self.channels[end], self.channels[end]))
+        return nn.Sequential(*blocks)
 
     def head(self, level: int, units: int) -> nn.Module:
         channels, size = self.at(level)
-        return nn.Sequential(nn.Flatten(), nn.Linear(channels * math.prod(size), 2 * units))
+        pixels = math.prod(halved(size))
+        return nn.Sequential(down(channels, channels), nn.Flatten(), nn.Linear(channels * pixels, 2 * units))
 
     def inject(self, level: int, units: int, gate: float) -> nn.Module:
         """v_l: everywhere on the map of the level above, with the channels of its own."""
