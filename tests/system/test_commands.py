@@ -49,6 +49,13 @@ def test_train_says_where_and_resumes(say: Say, tmp_path: Path) -> None:
     assert (tmp_path / "run" / "log.jsonl").read_bytes() == log
 
 
+def test_another_objective_can_be_minimised(say: Say, tmp_path: Path) -> None:
+    words = ("train", "vlae-digits", "--minimise", "free-bits", "--objective.nats", "0.5", "--run", tmp_path / "run", *TINY)
+    assert say(*words).status == 0
+    kept = json.loads((tmp_path / "run" / "recipe.json").read_text())["recipe"]
+    assert kept["objective"] == {"kind": "free-bits", "nats": 0.5, "samples": 1}
+
+
 def test_train_without_a_run_names_it(say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert answer(say, "train", "vlae-digits", *TINY)["run"] == "runs/vlae-digits-digits"

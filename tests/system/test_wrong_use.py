@@ -25,6 +25,8 @@ WRONG = {
     "unknown likelihood": ((*TRAIN, "--model.likelihood.name", "bernouli"), "choose one of bernoulli"),
     "binary likelihood, grey data": ((*TRAIN, "--model.likelihood.name", "bernoulli"), "use one of laplace"),
     "image too small": ((*TRAIN, "--data.size", "2"), "4 x 4"),
+    "unknown objective": ((*TRAIN, "--minimise", "mdm"), "did you mean mmd?"),
+    "another objective's flag": ((*TRAIN, "--minimise=mmd", "--objective.nats", "1"), "no flag '--objective.nats'"),
     "no such device": ((*TRAIN, "--training.device", "abacus"), "give auto, cpu or cuda"),
     "no run": (("evaluate", "nowhere"), "nowhere is no run"),
     "no run given": (("evaluate",), "RUN must be given"),

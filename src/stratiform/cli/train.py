@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -12,6 +13,7 @@ from tyro.conf import Positional, arg
 from stratiform.cli.arguments import nearest
 from stratiform.cli.options import Answer, Options
 from stratiform.cli.tables import table
+from stratiform.objective import OBJECTIVES
 from stratiform.recipes import RECIPES
 from stratiform.recipes.entry import Entry
 from stratiform.training.log import read_log
@@ -31,6 +33,8 @@ class Train(Options):
     """What to train, one of `stratiform recipes`."""
     run: Path | None = None
     """The folder to train into (runs/RECIPE-SOURCE)."""
+    minimise: str | None = None
+    """Another objective than the recipe's: elbo, free-bits, iwae or mmd; its fields are the flags --objective.*"""
 
     @classmethod
     def adapted(cls, words: Sequence[str]) -> type[Self]:
@@ -40,7 +44,7 @@ class Train(Options):
             if unknown is not None:
                 raise nearest("recipe", unknown, RECIPES, "stratiform recipes lists them")
             return cls
-        recipe = RECIPES[name].recipe
+        recipe = minimising(RECIPES[name].recipe, words)
         return cls.with_flags({f.name: getattr(recipe, f.name) for f in fields(recipe) if f.name not in NOT_FLAGS})
 
     def work(self) -> Answer:
@@ -80,6 +84,17 @@ def trained(recipe: Recipe, path: Path) -> Answer:
 def seeded(recipe: Recipe, seed: int) -> Recipe:
     """The recipe with another seed."""
     return replace(recipe, training=replace(recipe.training, seed=seed))
+
+
+def minimising(recipe: Recipe, words: Sequence[str]) -> Recipe:
+    """The recipe with the objective that `--minimise` names among the words."""
+    kinds = [after for flag, after in pairwise([*words, ""]) if flag == "--minimise"]
+    kinds += [word.removeprefix("--minimise=") for word in words if word.startswith("--minimise=")]
+    for kind in kinds:
+        if kind not in OBJECTIVES:
+            raise nearest("objective", kind, OBJECTIVES, f"give one of {', '.join(OBJECTIVES)}")
+        recipe = replace(recipe, objective=OBJECTIVES[kind]())
+    return recipe
 
 
 def default_folder(recipe: Recipe) -> Path:
