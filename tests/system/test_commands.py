@@ -50,8 +50,8 @@ def test_train_says_where_and_resumes(say: Say, tmp_path: Path) -> None:
 
 
 def test_another_objective_can_be_minimised(say: Say, tmp_path: Path) -> None:
-    words = ("train", "vlae-digits", "--minimise", "free-bits", "--objective.nats", "0.5", "--run", tmp_path / "run", *TINY)
-    assert say(*words).status == 0
+    chosen = ("--minimise", "free-bits", "--objective.nats", "0.5")
+    assert say("train", "vlae-digits", *chosen, "--run", tmp_path / "run", *TINY).status == 0
     kept = json.loads((tmp_path / "run" / "recipe.json").read_text())["recipe"]
     assert kept["objective"] == {"kind": "free-bits", "nats": 0.5, "samples": 1}
 
