@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from PIL import Image
 from pyarrow import parquet
 
 from stratiform.cli.options import plain
+from stratiform.report.origin import command
+from stratiform.training.run import load
 from system.conftest import TINY, Say
 
 EVALUATION = {
@@ -168,3 +171,15 @@ def test_datasets(say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_numbers_that_are_not_finite_become_null() -> None:
     values = {"a": math.nan, "b": [math.inf, 1.0], "c": np.float32("nan"), "d": np.arange(2), 3: Path("x")}
     assert plain(values) == {"a": None, "b": [None, 1.0], "c": None, "d": [0, 1], "3": "x"}
+
+
+def test_the_command_in_the_report_trains_the_same_recipe(say: Say, tmp_path: Path) -> None:
+    flags = ("--training.denoise", "--minimise", "iwae", "--objective.samples", 3, "--optimiser.betas", 0.5, 0.9)
+    words = ("train", "vlae-digits", "--run", tmp_path / "a run", *TINY, *flags, "--training.average", "None")
+    assert say(*words).status == 0
+    kept = (tmp_path / "a run" / "recipe.json").read_bytes()
+    typed = shlex.split(command(load(tmp_path / "a run")))
+    assert typed[0] == "stratiform"
+    assert say(*typed[1:]).status == 0
+    assert (tmp_path / "a run" / "recipe.json").read_bytes() == kept
+    assert say(*typed[1:], "--training.no-denoise").status == 2

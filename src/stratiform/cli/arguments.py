@@ -16,7 +16,7 @@ from stratiform.cli.options import Options
 from stratiform.errors import UserError
 
 Chosen = TypeVar("Chosen", bound=Options)
-CONFIG = (tyro.conf.FlagCreatePairsOff, tyro.conf.AvoidSubcommands)
+CONFIG = (tyro.conf.AvoidSubcommands,)
 PLAINER = (  # what tyro says, and what we say
     (r"^Error parsing (--\S+): invalid literal for int\(\) with base 10: (.*)$", r"\1 is \2; give a whole number"),
     (r"^Error parsing (--\S+): could not convert string to float: (.*)$", r"\1 is \2; give a number"),
@@ -63,11 +63,13 @@ def nearest(kind: str, given: str, known: Iterable[str], hint: str) -> UserError
 def _flags(options: object, prefix: str = "--") -> Iterator[str]:
     """Every flag that fills this dataclass, nested ones by dots."""
     for field in fields(options):  # type: ignore[arg-type]
-        flag, value = f"{prefix}{field.name.replace('_', '-')}", getattr(options, field.name)
+        name, value = field.name.replace("_", "-"), getattr(options, field.name)
         if is_dataclass(value):
-            yield from _flags(value, f"{flag}.")
+            yield from _flags(value, f"{prefix}{name}.")
         else:
-            yield flag
+            yield f"{prefix}{name}"
+            if isinstance(value, bool):
+                yield f"{prefix}no-{name}"
 
 
 def _unboxed(text: str) -> str:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tyro.conf import FlagCreatePairsOff
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -29,11 +31,11 @@ class Answer:
 class Options(ABC):
     """A command: its fields are its flags, its `work` is what it does."""
 
-    json: bool = False
+    json: FlagCreatePairsOff[bool] = False
     """Print one JSON object on standard output, everything else on standard error."""
     seed: int | None = None
     """Where all random choices start (0, or for training the recipe's)."""
-    debug: bool = False
+    debug: FlagCreatePairsOff[bool] = False
     """Show the traceback of an error."""
 
     @classmethod

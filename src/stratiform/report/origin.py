@@ -20,7 +20,7 @@ from stratiform.training.run import Loaded
 def command(loaded: Loaded) -> str:
     """The command line that trains this run: its recipe, and every field that differs from the published one."""
     entry, name = RECIPES.get(loaded.recipe.name), loaded.recipe.name
-    changed = _flags(to_json(entry.recipe), to_json(loaded.recipe)) if entry else []
+    changed = _changed(to_json(entry.recipe), to_json(loaded.recipe)) if entry else []
     return shlex.join(["stratiform", "train", name, "--run", str(loaded.run.path), *changed])
 
 
@@ -37,12 +37,22 @@ def facts(loaded: Loaded) -> list[str]:
     ]
 
 
+def _changed(published: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
+    objective = own["objective"]
+    if objective["kind"] == published["objective"]["kind"]:
+        return _flags(published, own)
+    published = {**published, "objective": {"kind": objective["kind"]}}
+    return ["--minimise", objective["kind"], *_flags(published, own)]
+
+
 def _flags(published: Mapping[str, Any], own: Mapping[str, Any], prefix: str = "--") -> list[str]:
     words = []
     for name, value in own.items():
         before, flag = published.get(name), prefix + name.replace("_", "-")
         if isinstance(value, Mapping) and isinstance(before, Mapping):
             words += _flags(before, value, f"{flag}.")
+        elif isinstance(value, bool) and value != before:
+            words.append(flag if value else f"{prefix}no-{name.replace('_', '-')}")
         elif value != before and name not in NOT_COMPUTED:
             words += [flag, *map(str, value if isinstance(value, list) else [value])]
     return words
