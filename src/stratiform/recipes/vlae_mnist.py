@@ -3,8 +3,10 @@
 Paper     Zhao, Song, Ermon 2017, Fig. 5
 Claim     stroke width at level 1, digit width and tilt at level 2, (mostly) identity at level 3
 Command   stratiform train vlae-mnist; stratiform train vlae-mnist-paper; stratiform train vae-mnist
-Minutes   not measured yet
-Reached   not measured yet
+Minutes   7 to 8 on one core in bfloat16 (two cores, two runs side by side); `-paper` not measured
+Reached   2026-11-21, seeds 0, 1, 2: thickness R^2 0.76, 0.77, 0.76 at level 1 and below 0 above; digit accuracy 0.70,
+          0.68, 0.59 at level 3; slant R^2 0.80, 0.72, 0.43 at level 2; alignment 0.60, 0.54, 0.31 against 0.12, 0.14,
+          0.28 of the control. Seed 2 shares slant and identity between levels 2 and 3. All in docs/results.md
 
 `vlae-mnist` is ours: a shared trunk, group and layer normalisation, the binned Laplace. `vlae-mnist-paper` is the
 reference code's network and settings: Adam 2e-4 without decay, batches of 100, beta = 1 - exp(-t / 2000), the plain
@@ -35,8 +37,8 @@ VLAE_MNIST = Entry(
     use_when="you want the paper's central result in minutes",
     levels=(2, 2, 2),
     images=ImageSpec(1, 28, 28, 256),
-    minutes=None,
-    expect="not measured yet",
+    minutes=8,
+    expect="alignment 0.31 to 0.60 over 3 seeds",
     claim=CLAIM,
 )
 
@@ -46,8 +48,8 @@ VAE_MNIST = Entry(
     use_when="you want to see that the ladder, not the network, sorts the factors",
     levels=(6,),
     images=ImageSpec(1, 28, 28, 256),
-    minutes=None,
-    expect="not measured yet",
+    minutes=8,
+    expect="alignment 0.12 to 0.28 over 3 seeds",
 )
 
 VLAE_MNIST_PAPER = Entry(
