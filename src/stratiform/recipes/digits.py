@@ -2,8 +2,9 @@
 
 Claim     none of a paper: the smallest hierarchy that a person can read
 Command   stratiform train vlae-digits; stratiform train vae-digits
-Minutes   not measured yet
-Reached   not measured yet
+Minutes   1 for vlae-digits (two cores, float32); vae-digits not measured
+Reached   2026-11-21, seed 0: 2.217 bits per dimension (importance-weighted bound, 100 samples, 599 test images), all
+          levels in use (3.3, 4.3, 5.2 nats), digit accuracy 0.61 at level 3, 0.28 beneath
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ VLAE_DIGITS = Entry(
     use_when="you want to see a hierarchy of features within a minute or two, offline",
     levels=(2, 2, 2),
     images=ImageSpec(1, 8, 8, 17),
-    minutes=None,
-    expect="not measured yet",
+    minutes=1,
+    expect="2.217 bits/dim",
 )
 
 VAE_DIGITS = Entry(
