@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stratiform.evaluation.explore import Sweep
 
 DPI = 100  # of layout; `png` may render finer
-MOSAIC, GAP = 680, 2  # pixels: what a mosaic's wider side aims at, and what lies between its images
+MOSAIC, GAP = 680, 2  # pixels: what a mosaic's wider side aims at, and the least that lies between its images
 FRAMED = 0.15  # the least shade of a leading cell that is framed
 
 
@@ -53,16 +53,18 @@ def png(figure: Figure, *, fine: float = 1.0) -> bytes:
 def mosaic(images: Tensor, columns: int, side: int = MOSAIC) -> np.ndarray:
     """Images [N, 1 or 3, H, W] in [0, 1], row by row -> [h, w, 4] uint8, transparent between the images.
 
-    Every image pixel becomes a square of whole pixels, so that the wider side comes near to `side`.
+    Every image pixel becomes a square of whole pixels, so that the wider side comes near to `side`; gaps are as wide
+    as such a square, for strokes that reach the edge must not seem to go on in the next image.
     """
     cells = (images.detach().float().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     rows = -(-len(cells) // columns)
     times = max(1, round(side / max(rows * cells.shape[1], columns * cells.shape[2])))
     cells = cells.repeat(times, 1).repeat(times, 2)
     _, height, width, channels = cells.shape
-    canvas = np.zeros((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 4), np.uint8)
+    gap = max(GAP, times)
+    canvas = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, 4), np.uint8)
     for index, cell in enumerate(cells):
-        top, left = (index // columns) * (height + GAP), (index % columns) * (width + GAP)
+        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
         place = canvas[top : top + height, left : left + width]
         place[..., :3] = cell if channels == 3 else cell.repeat(3, 2)
         place[..., 3] = 255

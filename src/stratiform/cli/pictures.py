@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = 10
+CELLS_SIDE_BY_SIDE = 9  # along each side of a panel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,9 @@ class Sweep(OnRun):
     def work(self) -> Answer:
         loaded = load(self.run)
         levels = range(len(loaded.model.hierarchy.levels), 0, -1) if self.level is None else [self.level]
-        swept = [explore.sweep(loaded.model, k - 1, others=self.others, seed=self.seed or 0) for k in levels]
+        cells = CELLS_SIDE_BY_SIDE if self.level is None else None
+        look = partial(explore.sweep, loaded.model, others=self.others, cells=cells, seed=self.seed or 0)
+        swept = [look(k - 1) for k in levels]
         name = "sweep.png" if self.level is None else f"sweep-{self.level}.png"
         return saved([_level(sweep, loaded.recipe.name) for sweep in swept], self.out or self.run / name)
 
