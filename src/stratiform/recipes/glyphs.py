@@ -3,8 +3,9 @@
 Paper     Zhao, Song, Ermon 2017: the factors are those it names on MNIST (grey) and SVHN (coloured)
 Claim     colour at level 1, shape at level 2, identity at level 3, general structure at level 4 (on SVHN)
 Command   stratiform train vlae-glyphs; stratiform train vlae-colour-glyphs
-Minutes   not measured yet
-Reached   not measured yet
+Minutes   5 for the coloured ones, on one core in bfloat16; the grey ones are not measured
+Reached   2026-11-21, seed 0, coloured: lighting at level 2 alone (R^2 0.97), background at level 1, ink brightness and
+          neighbours at levels 3 and 4; identity is not learnt in so few steps. All in docs/results.md
 """
 
 from __future__ import annotations
@@ -44,15 +45,15 @@ VLAE_COLOUR_GLYPHS = Entry(
         name="vlae-colour-glyphs",
         model=VLAE(latents=(4, 4, 4, 4), network=Network(width=16, hidden=256), likelihood=LIKELIHOOD),
         data=DataConfig(source="colour-glyphs"),
-        optimiser=OPTIMISER,
-        beta=BETA,
+        optimiser=Optimiser(lr=1e-3, warmup=0.1, decay="cosine"),  # at 2e-3 and 0.3 levels 3 and 4 collapse
+        beta=Warmup(steps=0.8),
         training=Training(steps=2500, batch=128),
     ),
     about="four levels on drawn coloured digits with known factors",
     use_when="you want the paper's SVHN experiment with the truth known, offline",
     levels=(4, 4, 4, 4),
     images=ImageSpec(3, 32, 32, 256),
-    minutes=None,
-    expect="not measured yet",
+    minutes=5,
+    expect="6.61 bits/dim, all levels in use",
     claim="colour at level 1, shape at level 2, identity at level 3, general structure at level 4 (on SVHN)",
 )

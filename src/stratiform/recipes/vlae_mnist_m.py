@@ -3,8 +3,9 @@
 Paper     Zhao, Song, Ermon 2017, Fig. 6 (there on SVHN)
 Claim     colour at level 1, shape at level 2, identity at level 3, general structure at level 4
 Command   stratiform train vlae-mnist-m
-Minutes   not measured yet
-Reached   not measured yet
+Minutes   10 on one core in bfloat16, other work beside it
+Reached   2026-11-21, seed 0: hue known (R^2 0.80) and controlled (0.98) by level 1 alone; digit accuracy 0.12, 0.20,
+          0.33, 0.29 of levels 1 to 4. All in docs/results.md
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ VLAE_MNIST_M = Entry(
     use_when="you want the paper's colour hierarchy and have no SVHN",
     levels=(4, 4, 4, 4),
     images=ImageSpec(3, 32, 32, 256),
-    minutes=None,
-    expect="not measured yet",
+    minutes=10,
+    expect="colour at level 1 alone (R² 0.80)",
     claim="colour at level 1, shape at level 2, identity at level 3, general structure at level 4 (on SVHN)",
 )
