@@ -25,7 +25,7 @@ from stratiform.evaluation.judge import READABLE, Judge, judge_of
 from stratiform.evaluation.probe import FOLDS, K, Probe, Score
 from stratiform.evaluation.sobol import Indices, Outcomes, flips, indices, on_design
 
-ALIGNED = {"thickness": "score_within", "slant": "score_within", "label": "score"}  # Q5 of PAPERS.md 5.6
+ALIGNED = {"thickness": "score_within", "slant": "score_within", "label": "score"}  # docs/levels.md
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ def controls(
     seed: int = 0,
     split_code: int | None = None,
 ) -> dict[str, Indices]:
-    """What each level's noise controls in generated images (PAPERS.md 5.3), an entry of the indices per level.
+    """What each level's noise controls in generated images, an entry of the indices per level.
 
     Args:
         look: images [N, C, H, W] in [0, 1] -> per factor verdicts, integers [N], or measurements, floats [N, d].

@@ -1,4 +1,4 @@
-"""What a code knows of a factor: how well the k nearest neighbours in that code predict it (PAPERS.md 5.2)."""
+"""What a code knows of a factor: how well the k nearest neighbours in that code predict it."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Which input controls an output: Sobol indices, and how often a verdict changes (PAPERS.md 5.3).
+"""Which input controls an output: Sobol indices, and how often a verdict changes.
 
 A and B are independent draws of all inputs; A_B^l is A with input l taken from B. Then, for an output phi,
 
     total effect  S_T(l) = E[(phi(A) - phi(A_B^l))^2] / 2 Var phi        what is lost when only l is redrawn
     first order   S_1(l) = 1 - E[(phi(B) - phi(A_B^l))^2] / 2 Var phi    what l decides alone: B and A_B^l share only l
 
-(Jansen 1999; PAPERS.md writes S_1 with A and B exchanged). S_1 <= S_T, equal where the inputs do not interact.
+(Jansen 1999). S_1 <= S_T, equal where the inputs do not interact.
 """
 
 from __future__ import annotations
