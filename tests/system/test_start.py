@@ -1,9 +1,12 @@
 """What happens before any work: quick answers, the table of commands, the version."""
 
+import os
 import subprocess
 import sys
 import time
 from importlib import import_module
+
+import pytest
 
 from stratiform import __version__
 from stratiform.cli import COMMANDS
@@ -45,3 +48,14 @@ def test_help_of_train_has_every_field_of_the_recipe(say: Say) -> None:
 
 def test_version(say: Say) -> None:
     assert say("--version").out == f"stratiform {__version__}\n"
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_sleep_unless_told_otherwise(
+    before: str | None, after: str, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", before or "")
+    if before is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    say("no-such-command")
+    assert os.environ["OMP_WAIT_POLICY"] == after
