@@ -112,7 +112,7 @@ def _held(noise: dict[int, torch.Tensor]) -> Pick:
 @pytest.mark.parametrize("kind", ["conv", "dense"])
 def test_any_size_and_any_number_of_levels(height: int, levels: int, kind: str) -> None:
     spec = ImageSpec(3, height, 13, 256)
-    config = MODELS["vlae"](latents=(1,) * levels, network=Network(kind=kind, width=2, hidden=4))
+    config = MODELS["vlae"](latents=(1,) * levels, network=Network(kind=kind, width=2, hidden=8))
     if kind == "conv" and height < 4:
         with pytest.raises(UserError, match="at least 4 x 4"):
             config.build(spec)
@@ -121,3 +121,8 @@ def test_any_size_and_any_number_of_levels(height: int, levels: int, kind: str) 
     x = torch.rand(2, *spec.shape)
     assert model(x).kls().shape == (levels, 2)
     assert model.decode(2, _held({})).mean.shape == x.shape
+
+
+def test_layers_that_normalisation_would_empty_are_refused() -> None:
+    with pytest.raises(UserError, match="hidden is 7; give 8 or more"):
+        Network(kind="dense", hidden=7)

@@ -73,8 +73,10 @@ class Network:
     """where the weight of a code injected below the top starts; small, as in the reference: the top learns first"""
 
     def __post_init__(self) -> None:
-        if min(self.width, self.hidden) < 1:
-            raise UserError(f"width {self.width} and hidden {self.hidden} must be 1 or more")
+        if self.width < 1:
+            raise UserError(f"model.network.width is {self.width}; give 1 or more")
+        if self.hidden < 8:  # layer normalisation takes mean and scale out of a layer: of few units nothing is left
+            raise UserError(f"model.network.hidden is {self.hidden}; give 8 or more")
 
     def ladder(self, spec: ImageSpec, outputs: int, units: tuple[int, ...]) -> Ladder:
         if self.kind == "dense":
