@@ -10,13 +10,13 @@ from typing import Any
 from rich.console import RenderableType
 
 from stratiform.cli.options import Answer
-from stratiform.cli.runs import OnRun, OnSplit
+from stratiform.cli.runs import OnData, OnSplit
 from stratiform.cli.tables import table
 from stratiform.data.batches import in_order
 from stratiform.evaluation.bound import evaluate
 from stratiform.evaluation.check import check
+from stratiform.evaluation.laws.case import IMAGES
 from stratiform.evaluation.metrics import Metrics
-from stratiform.training.run import load
 
 LN2 = math.log(2.0)
 
@@ -49,12 +49,12 @@ class Evaluate(OnSplit):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check(OnRun):
+class Check(OnData):
     """The laws of probability on a trained run, as a table of ticks; exit status 1 where one is broken."""
 
     def work(self) -> Answer:
-        loaded = load(self.run)
-        ticks = check(loaded.model, loaded.spec)
+        loaded, data = self.opened()
+        ticks = check(loaded.model, loaded.spec, next(in_order(data, limit=IMAGES, seed=self.seed or 0)))
         rows = [["–" if not tick.applies else "✓" if tick.ok else "✗", tick.name, tick.detail] for tick in ticks]
         values = {"ok": all(tick.ok for tick in ticks), "laws": [vars(tick) for tick in ticks]}
         return Answer(values, (table(["", "law", "seen"], rows),), ok=values["ok"])
