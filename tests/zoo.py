@@ -11,6 +11,9 @@ from stratiform.core.model import LatentModel
 from stratiform.distributions import Likelihood
 from stratiform.evaluation.laws.case import Case
 from stratiform.models import Model
+from stratiform.models.chain import Chain
+from stratiform.models.hvae import HVAE
+from stratiform.models.lvae import LVAE
 from stratiform.models.parts import Network
 from stratiform.models.vae import VAE
 from stratiform.models.vlae import VLAE
@@ -19,6 +22,7 @@ from stratiform.spec import ImageSpec
 
 BINARY = Likelihood(name="bernoulli")
 CONV, DENSE = Network(width=4, hidden=32), Network(kind="dense", hidden=16)
+CHAIN, MAPS = Chain(hidden=(12, 8)), Chain(kind="conv", width=4, hidden=(8,))
 
 ZOO: dict[str, tuple[str, Model, ImageSpec]] = {
     "vae, digits-like": ("vae", VAE(latent=3, network=CONV), ImageSpec(1, 8, 8, 17)),
@@ -39,6 +43,34 @@ ZOO: dict[str, tuple[str, Model, ImageSpec]] = {
         VLAE(latents=(1, 2), network=DENSE, likelihood=Likelihood(name="gaussian", scale=0.5, learn="channel")),
         ImageSpec(2, 1, 3, 3),
     ),
+    "hvae, markov, bottom-up": ("hvae", HVAE(latents=(3, 2, 2), network=CHAIN), ImageSpec(1, 5, 3, 17)),
+    "hvae, markov, mean-field, tanh, binary": (
+        "hvae",
+        HVAE(latents=(3, 2), inference="mean-field", network=Chain(hidden=(8,), layer="tanh"), likelihood=BINARY),
+        ImageSpec(1, 2, 2, 2),
+    ),
+    "hvae, markov, top-down, conv": (
+        "hvae",
+        HVAE(latents=(2, 3), inference="top-down", network=MAPS),
+        ImageSpec(3, 9, 6, 256),
+    ),
+    "hvae, shortcut, bottom-up": (
+        "hvae",
+        HVAE(latents=(2, 1, 2), prior="shortcut", network=CHAIN),
+        ImageSpec(1, 4, 5, 9),
+    ),
+    "hvae, shortcut, top-down": (
+        "hvae",
+        HVAE(latents=(2, 2), prior="shortcut", inference="top-down", network=CHAIN),
+        ImageSpec(1, 3, 5, None),
+    ),
+    "lvae": ("lvae", LVAE(latents=(3, 2, 2), network=CHAIN), ImageSpec(1, 5, 3, 17)),
+    "lvae, as its code": (
+        "lvae",
+        LVAE(latents=(3, 2, 1), share=False, up="mean", network=CHAIN, likelihood=BINARY),
+        ImageSpec(1, 2, 2, 2),
+    ),
+    "lvae, shortcut, conv": ("lvae", LVAE(latents=(2, 2), prior="shortcut", network=MAPS), ImageSpec(1, 7, 8, 256)),
     "vlae-reference, small": ("vlae-reference", ReferenceVLAE(size="small"), ImageSpec(1, 4, 8, 256)),
 }
 

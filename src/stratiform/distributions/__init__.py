@@ -10,7 +10,7 @@ from typing import Literal
 from torch import Tensor
 
 from stratiform.distributions import families, logistic
-from stratiform.distributions.gaussian import Gaussian, gaussian_kl
+from stratiform.distributions.gaussian import Gaussian, gaussian_kl, gaussian_product
 from stratiform.distributions.image import Bernoulli, Binned, Density, Image
 from stratiform.distributions.tools import Distribution, total
 from stratiform.errors import UserError
@@ -94,5 +94,5 @@ def _fits(kind: HeadKind, bins: int | None) -> bool:
 
 __all__ = [
     "HEADS", "Bernoulli", "Binned", "Density", "Distribution", "Gaussian", "HeadKind", "Image", "Likelihood",
-    "fitting", "gaussian_kl", "total",
+    "fitting", "gaussian_kl", "gaussian_product", "total",
 ]  # fmt: skip

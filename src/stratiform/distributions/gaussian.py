@@ -62,3 +62,10 @@ def gaussian_kl(q: Gaussian, p: Gaussian) -> Tensor:
     """KL(q || p), elementwise [B, ...], in nats: log S - log s + (s^2 + (m - M)^2) / (2 S^2) - 1/2."""
     log_ratio = q.log_scale - p.log_scale
     return 0.5 * (torch.exp(2.0 * log_ratio) + ((q.mean - p.mean) / p.scale) ** 2 - 1.0) - log_ratio
+
+
+def gaussian_product(a: Gaussian, b: Gaussian) -> Gaussian:
+    """The product of two densities, normalised: precisions add, means are weighted by them (LVAE, Eqs 17-19)."""
+    log_scale = -0.5 * torch.logaddexp(-2.0 * a.log_scale, -2.0 * b.log_scale)
+    of_a, of_b = (torch.exp(2.0 * (log_scale - g.log_scale)) for g in (a, b))
+    return Gaussian(of_a * a.mean + of_b * b.mean, log_scale)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from stratiform.core.model import LatentModel
+from stratiform.models.hvae import HVAE
+from stratiform.models.lvae import LVAE
 from stratiform.models.vae import VAE
 from stratiform.models.vlae import VLAE
 from stratiform.models.vlae_reference import ReferenceVLAE
@@ -19,4 +21,10 @@ class Model(Protocol):
         ...
 
 
-MODELS: dict[str, type[Model]] = {"vae": VAE, "vlae": VLAE, "vlae-reference": ReferenceVLAE}
+MODELS: dict[str, type[Model]] = {
+    "vae": VAE,
+    "hvae": HVAE,
+    "lvae": LVAE,
+    "vlae": VLAE,
+    "vlae-reference": ReferenceVLAE,
+}
