@@ -19,6 +19,8 @@ _HOMES = {
     "Posterior": "core.posterior",
     "Decoder": "core.decoder",
     "LatentModel": "core.model",
+    "Code": "edit",
+    "encode": "edit",
     "DataConfig": "data.config",
     "Recipe": "training.recipe",
     "load": "training.run",
