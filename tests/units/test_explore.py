@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from known import flat, markov, pixels, pixels_given_z, shortcut
-from stratiform.core.hierarchy import from_prior, given
+from stratiform.core.hierarchy import from_prior, given, with_noise
 from stratiform.distributions import Likelihood
 from stratiform.errors import UserError
-from stratiform.evaluation.explore import CHUNK, from_noise, noise, reconstruct, samples, sweep
+from stratiform.evaluation.explore import CHUNK, from_noise, mix, noise, reconstruct, samples, sweep
 from stratiform.spec import ImageSpec
 
 
@@ -51,6 +51,35 @@ def test_reconstruct_with_a_bottom_up_posterior():
 def test_keep_top_beyond_the_model_is_refused(model):
     with pytest.raises(UserError, match="keep_top is 4, but this model has 3 levels; give 0 to 3"):
         reconstruct(model, torch.rand(1, 1, 2, 3), keep_top=4)
+
+
+def test_mix_has_the_upper_levels_of_one_image_and_the_noise_of_the_other_beneath(model):
+    a, b = torch.rand(2, 4, 1, 2, 3, dtype=torch.float64)
+    below, above = (dict(enumerate(model.encode(x))) for x in (a, b))
+    held = {level: (latent.z - latent.p.mean) / latent.p.scale for level, latent in below.items()}
+    for level in range(3):
+        upper = {index: above[index].z for index in range(level, 3)}
+        by_hand = model.decode(4, given(upper, with_noise(held, from_prior()))).mean
+        assert torch.allclose(mix(model, a, b, level), by_hand, atol=1e-12)
+        kept = {index: (above if index >= level else below)[index].z for index in range(3)}
+        by_hand = model.decode(4, given(kept, from_prior())).mean
+        assert torch.allclose(mix(model, a, b, level, hold="value"), by_hand, atol=1e-12)
+    assert torch.allclose(mix(model, a, b, 0), reconstruct(model, b), atol=1e-12)
+
+
+def test_mix_by_value_shows_nothing_of_the_upper_levels_of_a_markov_hierarchy():
+    a, b = torch.rand(2, 4, 1, 2, 3, dtype=torch.float64)
+    for model in (markov((2, 1, 2)).top_down()[0], markov((2, 1, 2)).bottom_up()[0]):
+        assert torch.equal(mix(model, a, b, 1, hold="value"), reconstruct(model, a))
+        assert not torch.allclose(mix(model, a, b, 1), reconstruct(model, a))
+
+
+def test_what_cannot_be_mixed_is_refused(model):
+    for level in (-1, 3):
+        with pytest.raises(UserError, match=f"there is no level {level + 1}; give 1"):
+            mix(model, torch.rand(1, 1, 2, 3), torch.rand(1, 1, 2, 3), level)
+    with pytest.raises(UserError, match=r"images of \[2, 1, 2, 3\] cannot take levels from \[1, 1, 2, 3\]"):
+        mix(model, torch.rand(2, 1, 2, 3), torch.rand(1, 1, 2, 3), 0)
 
 
 def test_sweep_of_two_units_puts_its_noise_on_the_axes():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +13,8 @@ from torch import Generator, Tensor
 from stratiform.core.hierarchy import Pick, from_prior, with_noise
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import mean
-from stratiform.data.batches import mix
+from stratiform.data import batches
+from stratiform.edit import Hold, check_level, encode
 from stratiform.errors import UserError
 from stratiform.evaluation.noise import standard_normal
 
@@ -47,6 +48,11 @@ def noise(model: LatentModel, n: int, seed: int, draw: int = 0) -> dict[int, Ten
     }
 
 
+def chunks(n: int) -> Iterator[slice]:
+    """Rows 0 to n, some at a time."""
+    return (slice(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK))
+
+
 @torch.no_grad()
 def render(model: LatentModel, n: int, pick: Callable[[slice], Pick], seed: int = 0) -> Tensor:
     """n images [n, C, H, W], some at a time: the mean of p(x | z), or where it has none a sample, noise from `seed`.
@@ -55,12 +61,11 @@ def render(model: LatentModel, n: int, pick: Callable[[slice], Pick], seed: int 
         pick: rows -> the pick that draws their levels.
     """
     device, images = model.hierarchy.top.device, []
-    for start in range(0, n, CHUNK):
-        rows = slice(start, min(start + CHUNK, n))
+    for rows in chunks(n):
         image = model.decode(rows.stop - rows.start, pick(rows))
         shown = image.mean
         if shown is None:
-            shown = image.sample(Generator(device).manual_seed(mix(seed, start)))
+            shown = image.sample(Generator(device).manual_seed(batches.mix(seed, rows.start)))
         images.append(shown.cpu())
     return torch.cat(images)
 
@@ -92,6 +97,24 @@ def reconstruct(model: LatentModel, x: Tensor, *, keep_top: int | None = None, s
     return render(model, len(x), pick, seed)
 
 
+def mix(model: LatentModel, a: Tensor, b: Tensor, level: int, *, hold: Hold = "noise", seed: int = 0) -> Tensor:
+    """The levels from `level` upwards inferred from b, those below from a, [B, C, H, W] each and the result; means.
+
+    Level 0 gives the reconstruction of b. What a's levels hold under those of b is their *noise*: they add to b's
+    upper levels what they added to a's own. If they held their *value*, a Markov hierarchy would show nothing of b.
+    """
+    count = len(model.hierarchy.shapes)
+    check_level(level + 1, count)
+    if a.shape != b.shape:
+        raise UserError(f"images of {list(a.shape)} cannot take levels from {list(b.shape)}; give as many of both")
+
+    def pick(rows: slice) -> Pick:
+        of_a, of_b = (encode(model, x[rows], hold) for x in (a, b))
+        return of_a.swap(range(level + 1, count + 1), of_b).pick()
+
+    return render(model, len(a), pick, seed)
+
+
 def upper_by(above: Pick, lowest: int, below: Pick) -> Pick:
     """The levels from `lowest` upwards by one pick, those under it by another."""
     return lambda level, h, p, carry: (above if level >= lowest else below)(level, h, p, carry)
@@ -115,8 +138,7 @@ def sweep(
         cells: images along each side; 13 of a grid of values, 8 of draws.
     """
     shapes = model.hierarchy.shapes
-    if not 0 <= level < len(shapes):
-        raise UserError(f"there is no level {level + 1}; give 1 (nearest the image) to {len(shapes)} (the top)")
+    check_level(level + 1, len(shapes))
     units = math.prod(shapes[level])
     cells = cells or (13 if units <= 2 else 8)
     axis = torch.linspace(-reach, reach, cells)
