@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
+from stratiform.core.hierarchy import from_prior
 from stratiform.core.latent import Terms
+from stratiform.core.model import LatentModel
+from stratiform.distributions import Gaussian, total
 from stratiform.errors import UserError
 
 
@@ -29,16 +32,22 @@ class Objective(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ELBO:
-    """-E[log p(x | z) + log p(y | z)] + beta KL(q || p)."""
+    """-E[log p(x | z) + log p(y | z)] + beta weight KL(q || p): a beta-VAE (Higgins et al. 2017) where weight > 1.
 
+    With several samples it is the k-sample VAE that the IWAE paper compares with: the same bound, less noise.
+    """
+
+    weight: float = 1.0
+    """of the KL, above 1 for a beta-VAE; the schedule's beta multiplies it"""
     samples: int = 1
     """draws of z per image"""
 
     def __post_init__(self) -> None:
         _at_least_one(self.samples)
+        _not_negative("weight", self.weight)
 
     def __call__(self, terms: Terms, beta: Tensor) -> Tensor:
-        return _distortion(terms) + beta * terms.kls().sum(0).mean()
+        return _distortion(terms) + beta * self.weight * terms.kls().sum(0).mean()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +64,7 @@ class FreeBits:
 
     def __post_init__(self) -> None:
         _at_least_one(self.samples)
-        if self.nats < 0.0:
-            raise UserError(f"free bits are {self.nats} nats; give 0 or more, for instance 0.25")
+        _not_negative("nats", self.nats)
 
     def __call__(self, terms: Terms, beta: Tensor) -> Tensor:
         rate = terms.log_px.new_zeros(())
@@ -73,14 +81,28 @@ class IWAE:
 
     samples: int = 5
     """k, draws of z per image"""
+    gradient: Literal["reparameterised", "stl", "dreg"] = "reparameterised"
+    """estimator of its gradient; stl (Roeder et al. 2017) and dreg (Tucker et al. 2019) drop the score of q"""
 
     def __post_init__(self) -> None:
         _at_least_one(self.samples)
 
     def __call__(self, terms: Terms, beta: Tensor) -> Tensor:
         log_weight = terms.log_px + beta * (terms.log_weight() - terms.log_px)  # [B k]
-        bound = log_weight.view(-1, self.samples).logsumexp(1) - math.log(self.samples)
-        return -bound.mean() - (0.0 if terms.log_py is None else terms.log_py.mean())
+        auxiliary = 0.0 if terms.log_py is None else terms.log_py.mean()
+        per_image = log_weight.view(-1, self.samples)
+        bound = (per_image.logsumexp(1) - math.log(self.samples)).mean()
+        if self.gradient != "dreg":
+            return -bound - auxiliary
+        share = per_image.detach().softmax(1)  # w~_i
+        for (
+            latent
+        ) in terms.latents:  # what flows to phi goes through z, once: sum_i w~_i^2 (d log w_i / d z) (d z / d phi)
+            weight = share.reshape(-1, *[1] * (latent.z.dim() - 1))
+            if latent.z.requires_grad:
+                latent.z.register_hook(lambda g, weight=weight: weight * g)  # type: ignore[no-untyped-call]
+        surrogate = (share * per_image).sum(1).mean()  # to theta: sum_i w~_i d log w_i / d theta
+        return -(bound.detach() + surrogate - surrogate.detach()) - auxiliary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +126,74 @@ class MMD:
         return _distortion(terms) + beta * self.weight * distance
 
 
-OBJECTIVES: dict[str, type[Objective]] = {"elbo": ELBO, "free-bits": FreeBits, "iwae": IWAE, "mmd": MMD}
+@dataclass(frozen=True, kw_only=True)
+class TotalCorrelation:
+    """beta-TCVAE (Chen et al. 2018, Eq. 2): the KL taken apart, the total correlation of q(z) weighted.
+
+    KL = I(z; x) + weight KL(q(z) || prod_j q(z_j)) + sum_j KL(q(z_j) || p(z_j)), over the units of all levels, q(z)
+    estimated by minibatch weighting (their Eq. 5, but for a constant that depends on the size of the data alone).
+    Only for a flat prior and levels that are independent given x: VAE and VLAE.
+    """
+
+    weight: float = 6.0
+    """of the total correlation"""
+    samples: int = 1
+    """draws of z per image"""
+
+    def __post_init__(self) -> None:
+        _at_least_one(self.samples)
+        _not_negative("weight", self.weight)
+
+    def __call__(self, terms: Terms, beta: Tensor) -> Tensor:
+        batch = len(terms.log_px)
+        log_p = log_own = log_each = terms.log_px.new_zeros(batch)
+        log_q = terms.log_px.new_zeros(batch, batch)
+        for latent in terms.latents:
+            q, z = latent.q, latent.z
+            assert isinstance(q, Gaussian)  # by check_fit
+            of_others = (
+                Gaussian(q.mean[None], q.log_scale[None]).log_prob(z[:, None]).flatten(2)
+            )  # [B, B, d]: z_i, x_j
+            log_q = log_q + of_others.sum(2)  # log q(z_i | x_j), [B, B]
+            log_each = log_each + _log_mean(of_others).sum(1)  # sum_d log q(z_id), [B]
+            log_own = log_own + total(q.log_prob(z))  # log q(z_i | x_i), [B]
+            log_p = log_p + latent.log_p()
+        log_all = _log_mean(log_q)  # log q(z_i), [B]
+        information, correlation, marginal = log_own - log_all, log_all - log_each, log_each - log_p
+        return _distortion(terms) + beta * (information + self.weight * correlation + marginal).mean()
+
+
+OBJECTIVES: dict[str, type[Objective]] = {
+    "elbo": ELBO,
+    "free-bits": FreeBits,
+    "iwae": IWAE,
+    "mmd": MMD,
+    "total-correlation": TotalCorrelation,
+}
+
+
+def terms_for(objective: Objective, model: LatentModel, x: Tensor, seen: Tensor | None = None) -> Terms:
+    """The terms that the objective reads: those of the model, or for STL and DReG those of its `score`."""
+    if isinstance(objective, IWAE) and objective.gradient != "reparameterised":
+        return model.score(x, seen)
+    return model(x, seen)  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def check_fit(objective: Objective, model: LatentModel) -> None:
+    """Raises UserError where the objective means nothing for the model."""
+    if not isinstance(objective, TotalCorrelation):
+        return
+    latents = model.hierarchy.descend(2, from_prior())[1]
+    flat = all(
+        isinstance(latent.p, Gaussian) and not latent.p.mean.any() and not latent.p.log_scale.any()
+        for latent in latents
+    )
+    if not flat or not model.posterior.independent:
+        raise UserError(
+            "total-correlation needs a flat prior and levels of q that are independent given x (vae, vlae); "
+            "minimise elbo, free-bits or iwae instead"
+        )
 
 
 def _distortion(terms: Terms) -> Tensor:
@@ -119,6 +208,16 @@ def _kernel(a: Tensor, b: Tensor) -> Tensor:
     return torch.exp(-squared / a.shape[1]).mean()
 
 
+def _log_mean(log_values: Tensor) -> Tensor:
+    """log mean exp over the images x_j, [B, B, ...] -> [B, ...]."""
+    return log_values.logsumexp(1) - math.log(log_values.shape[1])
+
+
 def _at_least_one(samples: int) -> None:
     if samples < 1:
         raise UserError(f"samples is {samples}; give the draws of z per image, 1 or more")
+
+
+def _not_negative(name: str, value: float) -> None:
+    if not value >= 0.0:
+        raise UserError(f"objective.{name} is {value}; give 0 or more")

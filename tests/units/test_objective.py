@@ -9,7 +9,7 @@ from torch import Tensor
 from stratiform.core.latent import Latent, Terms
 from stratiform.distributions import Gaussian
 from stratiform.errors import UserError
-from stratiform.objective import ELBO, IWAE, MMD, OBJECTIVES, FreeBits
+from stratiform.objective import ELBO, IWAE, MMD, OBJECTIVES, FreeBits, TotalCorrelation
 
 ONE = torch.ones(())
 
@@ -131,9 +131,9 @@ def test_mmd_against_the_formula_of_the_reference() -> None:
 
 
 def test_objectives_are_in_the_table_and_refuse_nonsense() -> None:
-    assert set(OBJECTIVES.values()) == {ELBO, FreeBits, IWAE, MMD}
+    assert set(OBJECTIVES.values()) == {ELBO, FreeBits, IWAE, MMD, TotalCorrelation}
     for objective in (ELBO, FreeBits, IWAE):
         with pytest.raises(UserError, match="samples is 0"):
             objective(samples=0)
-    with pytest.raises(UserError, match="free bits are -1"):
+    with pytest.raises(UserError, match="nats is -1.0; give 0 or more"):
         FreeBits(nats=-1.0)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 
 from stratiform.core.decoder import Decoder
-from stratiform.core.hierarchy import Draw, Guide, Hierarchy, Pick
+from stratiform.core.hierarchy import Draw, Guide, Hierarchy, Pick, from_prior, given
 from stratiform.core.latent import Latent, Terms
-from stratiform.core.posterior import Posterior, mean, sample
+from stratiform.core.posterior import Posterior, mean, replay, sample
 from stratiform.distributions import Image
 
 
@@ -49,8 +51,26 @@ class LatentModel(nn.Module):
             draw: how z is drawn from q.
         """
         f, latents = self.hierarchy.descend(len(x), self.posterior.pick(x if seen is None else seen, draw))
-        log_py = None if self.auxiliary is None else self.auxiliary(f).log_prob(self.target(x))
-        return Terms(self.decoder(f).log_prob(x), latents, log_py)
+        return Terms(self.decoder(f).log_prob(x), latents, self._log_py(f, x))
+
+    def score(self, x: Tensor, seen: Tensor | None = None) -> Terms:
+        """The same terms, every parameter that made q held where log q(z | x) is taken: no score of q in gradients.
+
+        z ~ q is drawn as in `forward`, then both densities are taken at its value: log p(x, z) with all parameters,
+        log q(z | x) with none. What q is made of gets its gradient through z alone (STL, DReG). Needs q.log_prob.
+        """
+        shown = x if seen is None else seen
+        drawn = self.encode(shown, sample)
+        z = {level: latent.z.clone() for level, latent in enumerate(drawn)}
+        f, given_p = self.hierarchy.descend(len(x), given(z, from_prior()))
+        inference = _Inference(self.hierarchy, self.posterior)
+        held = {name: parameter.detach() for name, parameter in inference.named_parameters()}
+        given_q = torch.func.functional_call(inference, held, (shown, replay(z)))
+        latents = tuple(replace(p, q=q.q, log_q=q.log_q) for p, q in zip(given_p, given_q, strict=True))
+        return Terms(self.decoder(f).log_prob(x), latents, self._log_py(f, x))
+
+    def _log_py(self, f: Tensor, x: Tensor) -> Tensor | None:
+        return None if self.auxiliary is None else self.auxiliary(f).log_prob(self.target(x))
 
     def encode(self, x: Tensor, draw: Draw = mean) -> tuple[Latent, ...]:
         """x [B, C, H, W] -> the levels' draws, bottom -> top; the codes are their z."""
@@ -60,3 +80,14 @@ class LatentModel(nn.Module):
         """The distribution over n images whose levels are drawn by `pick`."""
         image: Image = self.decoder(self.hierarchy.descend(n, pick, prior)[0])
         return image
+
+
+class _Inference(nn.Module):
+    """All that q(z | x) is made of: the posterior, and the walk whose states it may read."""
+
+    def __init__(self, hierarchy: Hierarchy, posterior: Posterior) -> None:
+        super().__init__()
+        self.hierarchy, self.posterior = hierarchy, posterior
+
+    def forward(self, x: Tensor, draw: Draw) -> tuple[Latent, ...]:
+        return self.hierarchy.descend(len(x), self.posterior.pick(x, draw))[1]

@@ -38,7 +38,13 @@ def replay(z: Mapping[int, Tensor]) -> Draw:
 
 
 class Posterior(nn.Module, ABC):
-    """Makes the pick of inference out of an image."""
+    """Makes the pick of inference out of an image.
+
+    Attributes:
+        independent: the levels of q are independent given x.
+    """
+
+    independent: bool = False
 
     @abstractmethod
     def pick(self, x: Tensor, draw: Draw = sample) -> Pick:
@@ -50,12 +56,14 @@ class TopDown(Posterior):
 
     Args:
         encoder: x -> the trail, one entry per level, bottom -> top.
-        recognisers: per level, (trail entry, h, p, carry) -> (q, carry), bottom -> top.
+        recognisers: per level, (trail entry, h, p, carry) -> (q, carry), bottom -> top; `blind` if it reads the
+            trail alone.
     """
 
     def __init__(self, encoder: nn.Module, recognisers: Sequence[nn.Module]) -> None:
         super().__init__()
         self.encoder, self.recognisers = encoder, nn.ModuleList(recognisers)
+        self.independent = all(getattr(recogniser, "blind", False) for recogniser in recognisers)
 
     def pick(self, x: Tensor, draw: Draw = sample) -> Pick:
         trail = self.encoder(x)

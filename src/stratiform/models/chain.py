@@ -48,6 +48,8 @@ class Shortcut(Markov):
 class FromTrailOnly(nn.Module):
     """q(z_l | x) = N(head(d_l)): mean-field."""
 
+    blind = True
+
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
         self.head = head
@@ -58,6 +60,8 @@ class FromTrailOnly(nn.Module):
 
 class FromTrailAndState(FromTrailOnly):
     """q(z_l | z_>l, x) = N(head([d_l; h])): top-down."""
+
+    blind = False
 
     def forward(self, d: Tensor, h: Tensor, p: Distribution, carry: Carry) -> tuple[Distribution, Carry]:
         return Gaussian.from_raw(self.head(torch.cat([d, h], 1))), carry

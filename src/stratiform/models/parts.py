@@ -51,6 +51,8 @@ class Free(Level):
 class FromTrail(nn.Module):
     """q(z_l | x) = N from the trail, blind to h (VLAE, Eq. 13); sigma = sigmoid(raw) + 0.001 (the reference)."""
 
+    blind = True
+
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
         self.head = head

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from stratiform.core.model import LatentModel
-from stratiform.objective import Objective
+from stratiform.objective import Objective, check_fit, terms_for
 
 
 class TrainingStep(nn.Module):
@@ -22,6 +22,7 @@ class TrainingStep(nn.Module):
 
     def __init__(self, model: LatentModel, objective: Objective, denoise: bool = False) -> None:
         super().__init__()
+        check_fit(objective, model)
         self.model, self.objective, self.denoise = model, objective, denoise
 
     def forward(self, x: Tensor, beta: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -36,7 +37,7 @@ class TrainingStep(nn.Module):
         """
         if self.objective.samples > 1:
             x = x.repeat_interleave(self.objective.samples, dim=0)
-        terms = self.model(x, corrupt(x) if self.denoise else None)
+        terms = terms_for(self.objective, self.model, x, corrupt(x) if self.denoise else None)
         loss = self.objective(terms, beta)
         with torch.no_grad():
             kl, log_px = terms.kls().mean(1), terms.log_px.mean()
