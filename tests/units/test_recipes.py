@@ -91,6 +91,10 @@ def test_every_file_opens_with_claim_command_minutes_and_number(file: str):
 
 def test_ours_and_the_control_differ_in_the_model_alone():
     ladder, control = RECIPES["vlae-mnist"].recipe, RECIPES["vae-mnist"].recipe
+    for name in ("hvae-mnist", "hvae-shortcut-mnist", "lvae-mnist"):
+        assert replace(ladder, name="", model=control.model) == replace(
+            RECIPES[name].recipe, name="", model=control.model
+        )
     assert replace(ladder, name="", model=control.model) == replace(control, name="")
     assert ladder.model.network == control.model.network
     assert sum(ladder.model.latents) == control.model.latent

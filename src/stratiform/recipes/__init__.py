@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from stratiform.recipes.digits import VAE_DIGITS, VLAE_DIGITS
+from stratiform.recipes.digits import HVAE_DIGITS, HVAE_SHORTCUT_DIGITS, LVAE_DIGITS, VAE_DIGITS, VLAE_DIGITS
 from stratiform.recipes.entry import Entry
 from stratiform.recipes.glyphs import VLAE_COLOUR_GLYPHS, VLAE_GLYPHS
+from stratiform.recipes.hvae_mnist import HVAE_MNIST, HVAE_SHORTCUT_MNIST, LVAE_MNIST
+from stratiform.recipes.iwae import IWAE_MNIST, IWAE_OMNIGLOT, IWAE_VAE_MNIST
+from stratiform.recipes.lvae_binary import HVAE_MNIST_BINARY, LVAE_MNIST_BINARY, LVAE_OMNIGLOT
 from stratiform.recipes.vlae_celeba import VLAE_CELEBA, VLAE_CELEBA_PAPER
 from stratiform.recipes.vlae_lsun import VLAE_LSUN
 from stratiform.recipes.vlae_mnist import VAE_MNIST, VLAE_MNIST, VLAE_MNIST_PAPER
@@ -14,10 +17,22 @@ from stratiform.recipes.vlae_svhn import VLAE_SVHN, VLAE_SVHN_PAPER
 RECIPES: dict[str, Entry] = {
     "vlae-digits": VLAE_DIGITS,
     "vae-digits": VAE_DIGITS,
+    "hvae-digits": HVAE_DIGITS,
+    "hvae-shortcut-digits": HVAE_SHORTCUT_DIGITS,
+    "lvae-digits": LVAE_DIGITS,
     "vlae-glyphs": VLAE_GLYPHS,
     "vlae-colour-glyphs": VLAE_COLOUR_GLYPHS,
     "vlae-mnist": VLAE_MNIST,
     "vae-mnist": VAE_MNIST,
+    "hvae-mnist": HVAE_MNIST,
+    "hvae-shortcut-mnist": HVAE_SHORTCUT_MNIST,
+    "lvae-mnist": LVAE_MNIST,
+    "lvae-mnist-binary": LVAE_MNIST_BINARY,
+    "hvae-mnist-binary": HVAE_MNIST_BINARY,
+    "lvae-omniglot": LVAE_OMNIGLOT,
+    "iwae-mnist": IWAE_MNIST,
+    "iwae-vae-mnist": IWAE_VAE_MNIST,
+    "iwae-omniglot": IWAE_OMNIGLOT,
     "vlae-mnist-paper": VLAE_MNIST_PAPER,
     "vlae-mnist-m": VLAE_MNIST_M,
     "vlae-svhn": VLAE_SVHN,
