@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from scipy.special import softmax
 from torch import Tensor, nn
 
 from stratiform.data.split import Data, Split
@@ -106,6 +107,18 @@ class Judge:
     def read(self, images: Tensor) -> dict[str, np.ndarray]:
         """Images [N, C, H, W] in [0, 1] -> per factor classes [N], or points [N, d]."""
         return {t.name: t.verdict(raw) for t, raw in zip(self.tasks, _raw(self.network, images), strict=True)}
+
+    def chances(self, images: Tensor, name: str) -> np.ndarray | None:
+        """p(class | image) of one factor, [N, classes]; None where it is not among the classes that are judged."""
+        for task, raw in zip(self.tasks, _raw(self.network, images), strict=True):
+            if task.name == name and task.classes:
+                return softmax(raw, 1)
+        return None
+
+    @torch.no_grad()
+    def features(self, images: Tensor) -> np.ndarray:
+        """The network's last hidden layer, float64 [N, 128]."""
+        return torch.cat([self.network.body(chunk.float().cpu()) for chunk in images.split(500)]).double().numpy()
 
 
 def judge_of(data: Data, file: Path | None = None, *, seed: int = 0) -> Judge | None:
