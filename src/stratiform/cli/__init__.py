@@ -30,7 +30,10 @@ COMMANDS = {
     "sample": Command("RUN", "pictures drawn from the model", "pictures", "Sample"),
     "sweep": Command("RUN [--level K]", "what changes when only level K changes", "pictures", "Sweep"),
     "reconstruct": Command("RUN [--keep-top K]", "images rebuilt from their K top levels", "pictures", "Reconstruct"),
+    "mix": Command("RUN A.png B.png", "two images, each with upper levels of the other", "exploring", "Mix"),
+    "gibbs": Command("RUN", "chains of z ~ q(z | x), x ~ p(x | z), from data, noise or samples", "exploring", "Gibbs"),
     "encode": Command("RUN SOURCE", "the code of every image of a source, level by level", "sources", "Encode"),
+    "score": Command("RUN SOURCE", "how strange each image of a source is; AUROC against others", "score", "Score"),
     "check": Command("RUN", "the laws of probability on a trained run, as ticks", "measure", "Check"),
 }
 
