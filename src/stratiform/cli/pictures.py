@@ -39,7 +39,7 @@ class Sample(OnRun):
     """The picture (RUN/sample.png)."""
 
     def work(self) -> Answer:
-        _at_least_one("images", self.images)
+        at_least_one("images", self.images)
         loaded = load(self.run)
         seed = self.seed or 0
         drawn = explore.samples(loaded.model, self.images, temperature=self.temperature, seed=seed)
@@ -85,7 +85,7 @@ class Reconstruct(OnSplit):
     """The picture (RUN/reconstruct.png)."""
 
     def work(self) -> Answer:
-        _at_least_one("images", self.images)
+        at_least_one("images", self.images)
         loaded, data = self.opened()
         seed = self.seed or 0
         x = next(in_order(data, self.split, size=self.images, limit=self.images, seed=seed))
@@ -122,6 +122,6 @@ def _level(swept: explore.Sweep, name: str) -> Figure:
     return figures.sweep(swept, title=f"Level {swept.level + 1} of {swept.levels}, {name}", caption=caption)
 
 
-def _at_least_one(name: str, value: int) -> None:
+def at_least_one(name: str, value: int) -> None:
     if value < 1:
         raise UserError(f"--{name} is {value}; give 1 or more")
