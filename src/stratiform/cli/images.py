@@ -25,7 +25,7 @@ def picture(path: Path, loaded: Loaded) -> Tensor:
     spec, config = loaded.spec, loaded.recipe.data
     side = spec.height if spec.height == spec.width else None
     try:
-        pixels = decode(packed(path), replace(config, size=side, channels=spec.channels))
+        pixels = decode(packed(path), replace(config, size=side, channels=1 if spec.channels == 1 else 3))
     except Unreadable as error:
         raise UserError(f"{path} cannot be read ({error}); give an image file") from error
     if pixels.shape != spec.shape:
