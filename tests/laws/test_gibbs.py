@@ -12,7 +12,7 @@ from known import Known, flat, golden_chain, markov, shortcut
 from stratiform.core.model import LatentModel
 from stratiform.distributions import Density
 from stratiform.evaluation.gibbs import Chains, gibbs, uniform
-from tables import GREYS, Enumerated, Pixel, optimise, tables
+from stratiform.reproduce.tables import GREYS, Enumerated, Pixel, optimise, tables
 
 N, STEPS = 250, 300  # chains, which are independent, and their length
 SIGMAS = 5.0  # one false alarm in 1.7 million for each number that is compared

@@ -26,13 +26,14 @@ ALLOWED = {
     "nn": (),
     "core": ("distributions",),
     "edit": ("core", "distributions"),
-    "objective": ("core",),
+    "objective": ("core", "distributions"),
     "models": ("core", "distributions", "nn"),
     "data": (),
     "training": ("models", "objective", "data", "core", "evaluation.bound"),
     "recipes": ("training.recipe", "models", "objective", "data.config", "distributions"),
     "evaluation": ("core", "data", "edit"),
     "figures": ("evaluation",),
+    "reproduce": ("core", "data", "distributions", "evaluation", "figures", "recipes", "report", "training"),
     "report": ("__version__", "data", "evaluation", "figures", "recipes", "training"),
 }
 TORCH_ONLY = ("spec", "distributions", "nn", "core", "objective", "models")

@@ -26,6 +26,8 @@ COMMANDS = {
     "train": Command("RECIPE", "train; the same command again goes on where it stopped", "train", "Train"),
     "evaluate": Command("RUN", "bounds on log p(x), bits per dimension, KL of each level", "measure", "Evaluate"),
     "levels": Command("RUN", "which level knows, and which controls, each factor", "learnt", "Levels"),
+    "measures": Command("RUN", "MIG, SAP, DCI, probes, clusters: how levels hold known factors", "measured", "Measure"),
+    "compare": Command("RUN...", "runs of the same images side by side, with paired errors", "compare", "Compare"),
     "report": Command("RUN", "RUN/report.html: one page with pictures, tables and curves", "learnt", "MakeReport"),
     "sample": Command("RUN", "pictures drawn from the model", "pictures", "Sample"),
     "sweep": Command("RUN [--level K]", "what changes when only level K changes", "pictures", "Sweep"),
@@ -34,6 +36,7 @@ COMMANDS = {
     "gibbs": Command("RUN", "chains of z ~ q(z | x), x ~ p(x | z), from data, noise or samples", "exploring", "Gibbs"),
     "encode": Command("RUN SOURCE", "the code of every image of a source, level by level", "sources", "Encode"),
     "score": Command("RUN SOURCE", "how strange each image of a source is; AUROC against others", "score", "Score"),
+    "reproduce": Command("[NAME]", "the papers' results: claim, minutes, what came of it", "reproduce", "Reproduce"),
     "check": Command("RUN", "the laws of probability on a trained run, as ticks", "measure", "Check"),
 }
 

@@ -34,7 +34,7 @@ class Train(Options):
     run: Path | None = None
     """The folder to train into (runs/RECIPE-SOURCE)."""
     minimise: str | None = None
-    """Another objective than the recipe's: elbo, free-bits, iwae or mmd; its fields are the flags --objective.*"""
+    """Another objective than the recipe's: elbo, free-bits, iwae, mmd, total-correlation; its fields: --objective.*"""
 
     @classmethod
     def adapted(cls, words: Sequence[str]) -> type[Self]:

@@ -31,8 +31,12 @@ class Measured:
     seed: int
 
     @classmethod
-    def of(cls, run: Path, seed: int) -> Measured:
-        """Numbers from metrics.json where they are of these weights and these images; else measured and kept there."""
+    def of(cls, run: Path, seed: int, judge_file: Path | None = None) -> Measured:
+        """Numbers from metrics.json where they are of these weights and these images; else measured and kept there.
+
+        Args:
+            judge_file: where the judge is kept; None: in the run.
+        """
         loaded = load(run)
         data, metrics = load_data(loaded.recipe.data), Metrics(loaded.run.metrics, loaded.run.weights)
         bound, learnt = metrics.get("evaluate"), metrics.get("levels")
@@ -40,7 +44,8 @@ class Measured:
             bound = _bound(loaded, data, seed)
             metrics.put("evaluate", bound)
         if learnt is None or len(learnt["levels"]) != len(loaded.model.hierarchy.levels):
-            learnt = levels(loaded.model, data, seed=seed, judge_file=loaded.run.path / "judge.safetensors").to_json()
+            judge_file = judge_file or run / "judge.safetensors"
+            learnt = levels(loaded.model, data, seed=seed, judge_file=judge_file).to_json()
             metrics.put("levels", learnt)
         return cls(loaded, data, bound, learnt, seed)
 

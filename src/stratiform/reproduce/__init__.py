@@ -1,0 +1,76 @@
+"""The papers' results as commands: `stratiform reproduce NAME`. A line in `EXPERIMENTS` adds one."""
+
+from __future__ import annotations
+
+from stratiform.reproduce import gibbs, hierarchies, prop_1, units
+from stratiform.reproduce.experiment import Experiment
+
+VLAE_PAPER = "Zhao, Song, Ermon 2017"
+OF_MNIST = ("vae-mnist", "hvae-mnist", "hvae-shortcut-mnist", "lvae-mnist", "vlae-mnist")
+OF_DIGITS = ("vae-digits", "hvae-digits", "hvae-shortcut-digits", "lvae-digits", "vlae-digits")
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "hierarchies-digits": Experiment(
+        paper=f"{VLAE_PAPER}, Section 3, Figs 3 and 5",
+        claim="the levels of an HVAE are no hierarchy of features, those of a VLAE are",
+        recipes=OF_DIGITS,
+        work=hierarchies.compare,
+        minutes="not measured yet",
+        expected="no number in the paper (its figures are of MNIST)",
+        measured="not measured yet",
+    ),
+    "hierarchies-mnist": Experiment(
+        paper=f"{VLAE_PAPER}, Section 3, Figs 3 and 5",
+        claim="the levels of an HVAE are no hierarchy of features, those of a VLAE are",
+        recipes=OF_MNIST,
+        work=hierarchies.compare,
+        minutes="not measured yet",
+        expected="no number in the paper",
+        measured="not measured yet",
+    ),
+    "prop-1": Experiment(
+        paper=f"{VLAE_PAPER}, Prop. 1 and its autoregressive form (appendix)",
+        claim="at the optimum of the ELBO the chain x -> z -> x keeps p_data",
+        recipes=(),
+        work=prop_1.exact,
+        minutes="not measured yet",
+        expected="0, exactly",
+        measured="not measured yet",
+    ),
+    "gibbs-digits": Experiment(
+        paper=f"{VLAE_PAPER}, Prop. 1, Fig. 2",
+        claim="x -> z_1 -> x samples as well as the whole hierarchy",
+        recipes=("hvae-digits",),
+        work=gibbs.chains,
+        minutes="not measured yet",
+        expected="no number in the paper (its figure is of MNIST)",
+        measured="not measured yet",
+    ),
+    "gibbs-mnist": Experiment(
+        paper=f"{VLAE_PAPER}, Prop. 1, Fig. 2",
+        claim="x -> z_1 -> x samples as well as the whole hierarchy",
+        recipes=("hvae-mnist",),
+        work=gibbs.chains,
+        minutes="not measured yet",
+        expected="no number in the paper",
+        measured="not measured yet",
+    ),
+    "ladder-mnist": Experiment(
+        paper="Sonderby et al. 2016, Table 1 and Fig. 3",
+        claim="precision-weighted inference turns on the upper levels, and the bound is better",
+        recipes=("hvae-mnist-binary", "lvae-mnist-binary"),
+        work=units.bounds,
+        minutes="not measured yet",
+        expected="log p >= -81.74 for the LVAE, after 4,000 epochs and with batch normalisation",
+        measured="not measured yet",
+    ),
+    "iwae-mnist": Experiment(
+        paper="Burda, Grosse, Salakhutdinov 2016, Table 1",
+        claim="training on the importance-weighted bound turns on more units, and the likelihood is better",
+        recipes=("iwae-vae-mnist", "iwae-mnist"),
+        work=units.bounds,
+        minutes="not measured yet",
+        expected="of two layers none that we could check; of one, k = 5, 3,280 epochs: -85.54 (quoted by nbip/IWAE)",
+        measured="not measured yet",
+    ),
+}

@@ -1,0 +1,138 @@
+"""Do hierarchical VAEs use their levels, and does one of them sort its features? (VLAE paper, Section 3, Figs 3 and 5)
+
+For every model: the KL of each level; the share of the pixels' variance, and how often the digit changes, when the
+noise of that level alone is drawn anew (total effects); and the alignment of its levels with thickness, slant and
+identity. The paper says that the top level of an HVAE carries nearly all variation, as pictures; here are the numbers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from stratiform import figures
+from stratiform.core.model import LatentModel
+from stratiform.evaluation.explore import from_noise, noise
+from stratiform.evaluation.levels import levels
+from stratiform.evaluation.metrics import Metrics
+from stratiform.report.measured import Measured
+from stratiform.reproduce.experiment import Experiment, Findings, Rows, Workshop, per_run
+from stratiform.training.run import Loaded
+
+COLLAPSED = 0.1  # nats per image
+DRAWN = 12  # images of each row of the pictures
+FACTORS = ("label", "thickness", "slant")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained model and its numbers; of a model with one level, the code is read as three: the control."""
+
+    name: str
+    seed: int
+    run: Measured
+    learnt: Mapping[str, Any]  # `levels --json`
+
+    @property
+    def hierarchical(self) -> bool:
+        return self.run.count > 1
+
+
+def compare(workshop: Workshop, experiment: Experiment) -> Findings:
+    members: list[Member] = []
+    pictures: dict[str, Figure] = {}
+    for name, seed, loaded in per_run(workshop, experiment.recipes):
+        run = Measured.of(loaded.run.path, 0, workshop.judge(name))
+        members.append(Member(name, seed, run, run.learnt if run.count > 1 else split(run, workshop.judge(name))))
+        if seed == workshop.seeds[0]:
+            pictures[name] = variation(loaded)
+    factors = [f"knows {name}" for name in FACTORS]
+    columns = ("recipe", "seed", "level", "KL nats", "controls pixels", "changes label", *factors)
+    return Findings(
+        tables=(
+            Rows("levels", columns, [row for member in members for row in _levels(member)]),
+            Rows("models", ("recipe", "seeds", "bits/dim", "ELBO", "alignment", "unused levels"), _models(members)),
+        ),
+        pictures=pictures,
+        words=[*_said(members)],
+    )
+
+
+def variation(loaded: Loaded) -> Figure:
+    """Fig. 3: all noise held but that of one level, a row per level, the top level first."""
+    model = loaded.model
+    count = len(model.hierarchy.levels)
+    return figures.strips(
+        {f"level {level + 1}": redrawn(model, level, DRAWN) for level in reversed(range(count))},
+        title=f"What each level changes, {loaded.recipe.name}",
+        caption="In every row the noise of one level is drawn anew, that of all others is held.",
+    )
+
+
+def redrawn(model: LatentModel, level: int, n: int, seed: int = 0) -> torch.Tensor:
+    """n images that share all noise but that of one level, [n, C, H, W]; the first is the same for every level."""
+    held = {index: e if index == level else e[:1].expand_as(e) for index, e in noise(model, n, seed).items()}
+    return from_noise(model, n, held, seed)
+
+
+def split(run: Measured, judge_file: Path, parts: int = 3) -> Mapping[str, Any]:
+    """`levels --split-code`, kept with the run."""
+    metrics = Metrics(run.loaded.run.metrics, run.loaded.run.weights)
+    name = f"levels, code split in {parts}"
+    found = metrics.get(name)
+    if found is None:
+        found = levels(run.loaded.model, run.data, split_code=parts, judge_file=judge_file).to_json()
+        metrics.put(name, found)
+    return found
+
+
+def _levels(member: Member) -> Iterator[list[Any]]:
+    for level in member.learnt["levels"]:
+        of = level["factors"]
+        known = (of[f]["score" if f == "label" else "score_within"] if f in of else None for f in FACTORS)
+        controls = (of[f]["control"] if f in of else None for f in ("pixels", "label"))
+        yield [member.name, member.seed, level["level"], level["kl"], *controls, *known]
+
+
+def _models(members: Sequence[Member]) -> list[list[Any]]:
+    rows = []
+    for name, own in _by_recipe(members).items():
+        unused = (sum(level["kl"] < COLLAPSED for level in m.run.bound["levels"]) for m in own)
+        numbers = ([m.run.bound[key] for m in own] for key in ("bits_per_dim", "elbo"))
+        aligned = [m.learnt["alignment"] for m in own]
+        rows.append([name, len(own), *map(_spread, [*numbers, aligned]), " ".join(map(str, unused))])
+    return rows
+
+
+def _by_recipe(members: Sequence[Member]) -> dict[str, list[Member]]:
+    grouped = defaultdict(list)
+    for member in members:
+        grouped[member.name].append(member)
+    return grouped
+
+
+def _spread(values: Sequence[float | None]) -> str:
+    """Mean over seeds, and their standard deviation."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "–"
+    return f"{np.mean(known):.3f}" + (f" ± {np.std(known, ddof=1):.3f}" if len(known) > 1 else "")
+
+
+def _said(members: Sequence[Member]) -> Iterator[str]:
+    """What the paper reads off its Fig. 3, almost all the variation at the top layer, held against the numbers."""
+    for name, own in _by_recipe([member for member in members if member.hierarchical]).items():
+        shares = np.array([[level["factors"]["pixels"]["control"] for level in m.learnt["levels"]] for m in own])
+        unused = sum(m.run.bound["levels"][-1]["kl"] < COLLAPSED for m in own)
+        first = ", ".join(str(row.argmax() + 1) for row in shares)
+        yield (
+            f"{name}: the top level is unused (below {COLLAPSED} nats) in {unused} of {len(own)} runs; most pixels "
+            f"change with level {first}, the largest total effect is {shares.max():.2f}."
+        )

@@ -1,0 +1,112 @@
+"""`stratiform reproduce`: every experiment can be run, each of its kinds was."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stratiform.cli import main
+from stratiform.recipes import RECIPES
+from stratiform.reproduce import EXPERIMENTS
+
+
+def answered(capfd: pytest.CaptureFixture[str], *words: str) -> dict:
+    assert main([*words, "--json"]) == 0, capfd.readouterr().err
+    return json.loads(capfd.readouterr().out)
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, tuple[str, ...]], None]:
+    """Leaves an experiment some of its recipes."""
+
+    def leave(name: str, recipes: tuple[str, ...]) -> None:
+        assert set(recipes) <= set(EXPERIMENTS[name].recipes)
+        monkeypatch.setitem(EXPERIMENTS, name, replace(EXPERIMENTS[name], recipes=recipes))
+
+    return leave
+
+
+def test_the_table(capfd: pytest.CaptureFixture[str]) -> None:
+    found = answered(capfd, "reproduce")["experiments"]
+    assert [row["name"] for row in found] == list(EXPERIMENTS)
+    for row in found:
+        assert all(row[key] for key in ("paper", "claim", "minutes", "expected", "measured"))
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_trains_recipes_that_exist(name: str) -> None:
+    assert set(EXPERIMENTS[name].recipes) <= set(RECIPES)
+
+
+def test_prop_1_is_exact(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    found = answered(capfd, "reproduce", "prop-1", "--folder", str(tmp_path))
+    (rows,) = found["tables"].values()
+    assert len(rows) == 2
+    for row in rows:
+        assert row["moved at the optimum"] < 1e-6 < 0.05 < row["moved before"]
+        assert row["2nd eigenvalue"] < 1.0
+
+
+def test_hierarchies_are_compared(capfd: pytest.CaptureFixture[str], few: Callable, tmp_path: Path) -> None:
+    few("hierarchies-digits", ("vae-digits", "hvae-digits"))
+    found = answered(capfd, "reproduce", "hierarchies-digits", "--steps", "2", "--folder", str(tmp_path))
+    levels, models = found["tables"].values()
+    assert [(row["recipe"], row["level"]) for row in levels] == [
+        (name, level) for name in ("vae-digits", "hvae-digits") for level in (1, 2, 3)
+    ]
+    assert all(math.isfinite(row["controls pixels"]) for row in levels)
+    assert [row["recipe"] for row in models] == ["vae-digits", "hvae-digits"]
+    assert len(found["words"]) == 1 and found["words"][0].startswith("hvae-digits: ")
+    assert {Path(path).name for path in found["files"]} == {
+        "hierarchies-digits.json",
+        "hierarchies-digits-vae-digits.png",
+        "hierarchies-digits-hvae-digits.png",
+    }
+    assert all(Path(path).stat().st_size > 500 for path in found["files"])
+    stamp = (tmp_path / "hvae-digits-seed0" / "weights.safetensors").stat().st_mtime_ns
+    assert answered(capfd, "reproduce", "hierarchies-digits", "--steps", "2", "--folder", str(tmp_path)) == found
+    assert (tmp_path / "hvae-digits-seed0" / "weights.safetensors").stat().st_mtime_ns == stamp
+
+
+def test_chains_are_scored(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stratiform.reproduce import gibbs
+
+    monkeypatch.setattr(gibbs, "CHAINS", 40)
+    monkeypatch.setattr(gibbs, "STEPS", (1, 3))
+    found = answered(capfd, "reproduce", "gibbs-digits", "--steps", "2", "--folder", str(tmp_path))
+    (rows,) = found["tables"].values()
+    assert [(row["start"], row["steps"]) for row in rows] == [
+        ("other data", 0),
+        ("ancestral", 0),
+        *((start, step) for start in ("from data", "from samples", "from noise") for step in (1, 3)),
+    ]
+    assert len(found["words"]) == 3
+
+
+def test_bounds_and_units(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stratiform.reproduce import units
+
+    monkeypatch.setattr(units, "IMAGES", 20)
+    monkeypatch.setattr(units, "SAMPLES", 3)
+    monkeypatch.setitem(EXPERIMENTS, "ladder-mnist", replace(EXPERIMENTS["ladder-mnist"], recipes=("lvae-digits",)))
+    found = answered(
+        capfd, "reproduce", "ladder-mnist", "--steps", "2", "--folder", str(tmp_path), "--seeds", "1", "2"
+    )
+    (rows,) = found["tables"].values()
+    assert [row["seed"] for row in rows] == [1, 2] and all(len(row["KL per level"].split()) == 3 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("prop-2",), "prop-1"),
+        (("prop-1", "--steps", "0"), "--steps is 0; give 1 or more"),
+    ],
+)
+def test_wrong_use(words: tuple[str, ...], told: str, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["reproduce", *words, "--folder", str(tmp_path / "new")]) == 2
+    assert told in capfd.readouterr().err
+    assert not (tmp_path / "new").exists()
