@@ -16,7 +16,7 @@ from stratiform.models.chain import Chain
 from stratiform.models.hvae import HVAE
 from stratiform.models.lvae import LVAE
 from stratiform.recipes.entry import Entry
-from stratiform.recipes.vlae_mnist import HOW
+from stratiform.recipes.vlae_mnist import HOW, LIKELIHOOD
 from stratiform.spec import ImageSpec
 from stratiform.training.recipe import Recipe
 
@@ -36,12 +36,18 @@ def _entry(name: str, model: HVAE | LVAE, about: str) -> Entry:
     )
 
 
-HVAE_MNIST = _entry("hvae-mnist", HVAE(latents=UNITS, network=NETWORK), "hierarchical VAE on MNIST, Markov (Eq. 4)")
+HVAE_MNIST = _entry(
+    "hvae-mnist",
+    HVAE(latents=UNITS, network=NETWORK, likelihood=LIKELIHOOD),
+    "hierarchical VAE on MNIST, Markov (Eq. 4)",
+)
 HVAE_SHORTCUT_MNIST = _entry(
     "hvae-shortcut-mnist",
-    HVAE(latents=UNITS, prior="shortcut", network=NETWORK),
+    HVAE(latents=UNITS, prior="shortcut", network=NETWORK, likelihood=LIKELIHOOD),
     "hierarchical VAE on MNIST, every level sees all above it (Eq. 3)",
 )
 LVAE_MNIST = _entry(
-    "lvae-mnist", LVAE(latents=UNITS, network=NETWORK), "Ladder VAE on MNIST, three levels of two units"
+    "lvae-mnist",
+    LVAE(latents=UNITS, network=NETWORK, likelihood=LIKELIHOOD),
+    "Ladder VAE on MNIST, three levels of two units",
 )
