@@ -66,9 +66,9 @@ def test_hierarchies_are_compared(capfd: pytest.CaptureFixture[str], few: Callab
         "hierarchies-digits-hvae-digits.png",
     }
     assert all(Path(path).stat().st_size > 500 for path in found["files"])
-    stamp = (tmp_path / "hvae-digits-seed0" / "weights.safetensors").stat().st_mtime_ns
+    stamp = (tmp_path / "hvae-digits-digits-seed0" / "weights.safetensors").stat().st_mtime_ns
     assert answered(capfd, "reproduce", "hierarchies-digits", "--steps", "2", "--folder", str(tmp_path)) == found
-    assert (tmp_path / "hvae-digits-seed0" / "weights.safetensors").stat().st_mtime_ns == stamp
+    assert (tmp_path / "hvae-digits-digits-seed0" / "weights.safetensors").stat().st_mtime_ns == stamp
 
 
 def test_chains_are_scored(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,12 @@ class Reproduce(Options):
         experiment = EXPERIMENTS[self.name]
         with Progress() as watch:
             workshop = Workshop(
-                folder=self.folder, seeds=self.seeds, steps=self.steps, precision=self.precision, watch=watch
+                folder=self.folder,
+                seeds=self.seeds,
+                steps=self.steps,
+                precision=self.precision,
+                source=experiment.source,
+                watch=watch,
             )
             found = experiment.work(workshop, experiment)
         values = plain({"experiment": self.name, "seeds": self.seeds, "steps": self.steps, **found.values()})

@@ -26,26 +26,29 @@ class Workshop:
     seeds: tuple[int, ...] = (0,)
     steps: int | None = None  # of every training; None: the recipe's
     precision: Literal["float32", "bfloat16"] | None = None  # None: the recipe's
+    source: str | None = None  # of the images of every training; None: the recipe's
     watch: Callable[[Event], None] | None = None
 
     def recipe(self, name: str, seed: int) -> Recipe:
         recipe = RECIPES[name].recipe
         asked = {"steps": self.steps, "precision": self.precision}
         changes = {key: value for key, value in asked.items() if value is not None}
-        return replace(recipe, training=replace(recipe.training, seed=seed, **changes))
+        data = recipe.data if self.source is None else replace(recipe.data, source=self.source)
+        return replace(recipe, data=data, training=replace(recipe.training, seed=seed, **changes))
 
     def run(self, name: str, seed: int) -> Loaded:
         """The trained run of a recipe: trained now, gone on with, or found."""
-        run = Run.create(self.folder / f"{name}-seed{seed}", self.recipe(name, seed))
+        recipe = self.recipe(name, seed)
+        run = Run.create(self.folder / f"{name}-{recipe.data.source}-seed{seed}", recipe)
         train(run.recipe, run, self.watch)
         return load(run)
 
     def data(self, name: str) -> Data:
-        return load_data(RECIPES[name].recipe.data)
+        return load_data(self.recipe(name, 0).data)
 
     def judge(self, name: str) -> Path:
         """Where the judge of a recipe's source is kept, one for all runs on it."""
-        return self.folder / f"judge-{RECIPES[name].recipe.data.source}.safetensors"
+        return self.folder / f"judge-{self.recipe(name, 0).data.source}.safetensors"
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ class Experiment:
     """what the paper prints, or its claim as a number"""
     measured: str
     """what came of it last, and when"""
+    source: str | None = None
+    """the images, where they are not the recipes' own"""
 
 
 def per_run(workshop: Workshop, recipes: Iterable[str]) -> Iterable[tuple[str, int, Loaded]]:
