@@ -43,6 +43,7 @@ ZOO: dict[str, tuple[str, Model, ImageSpec]] = {
         VLAE(latents=(1, 2), network=DENSE, likelihood=Likelihood(name="gaussian", scale=0.5, learn="channel")),
         ImageSpec(2, 1, 3, 3),
     ),
+    "vlae, top-down": ("vlae", VLAE(latents=(2, 1, 2), inference="top-down", network=CONV), ImageSpec(1, 5, 7, 17)),
     "hvae, markov, bottom-up": ("hvae", HVAE(latents=(3, 2, 2), network=CHAIN), ImageSpec(1, 5, 3, 17)),
     "hvae, markov, mean-field, tanh, binary": (
         "hvae",

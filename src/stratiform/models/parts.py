@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from stratiform.core.decoder import Factorised, Head
 from stratiform.core.hierarchy import Carry, Hierarchy, Level
+from stratiform.core.latent import Latent
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import TopDown
 from stratiform.distributions import Distribution, Gaussian, Likelihood
 from stratiform.errors import UserError
+from stratiform.nn.blocks import dense
 from stratiform.nn.ladder import Ladder, conv_ladder, dense_ladder
 from stratiform.spec import ImageSpec
 
@@ -61,6 +63,22 @@ class FromTrail(nn.Module):
         return Gaussian.narrow(self.head(e)), carry
 
 
+class FromTrailAndState(nn.Module):
+    """q(z_l | z_>l, x) = N from the trail and from h, its raw parameters added: top-down inference.
+
+    Args:
+        of_trail: e -> raw parameters [B, 2 units].
+        of_state: h -> as many.
+    """
+
+    def __init__(self, of_trail: nn.Module, of_state: nn.Module) -> None:
+        super().__init__()
+        self.of_trail, self.of_state = of_trail, of_state
+
+    def forward(self, e: Tensor, h: Tensor, p: Distribution, carry: Carry) -> tuple[Distribution, Carry]:
+        return Gaussian.narrow(self.of_trail(e) + self.of_state(h)), carry
+
+
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """The networks of a ladder."""
@@ -91,20 +109,34 @@ class Network:
         return conv_ladder(spec.shape, outputs, units, self.width, self.hidden, self.gate)
 
 
-def free_ladder(network: Network, likelihood: Likelihood, units: tuple[int, ...], spec: ImageSpec) -> LatentModel:
-    """A flat prior at every level, and a ladder of depth: VAE (one level) and VLAE."""
+def free_ladder(
+    network: Network, likelihood: Likelihood, units: tuple[int, ...], spec: ImageSpec, top_down: bool = False
+) -> LatentModel:
+    """A flat prior at every level, and a ladder of depth: VAE (one level) and VLAE; q reads h too where `top_down`."""
     if not units or min(units) < 1:
         raise UserError(f"latents are {units}; give the units of every level, bottom to top, each at least 1: 2 2 2")
     head = Head(likelihood, spec)
     nets = network.ladder(spec, head.outputs, units)
-    return assemble(nets, units, head)
-
-
-def assemble(nets: Ladder, units: tuple[int, ...], head: Head) -> LatentModel:
-    """Free levels and their recognisers around the networks of a ladder."""
     levels = [Free(n, inject, step) for n, inject, step in zip(units, nets.injections, nets.steps, strict=True)]
-    return LatentModel(
-        Hierarchy(levels),
-        TopDown(nets.trail, [FromTrail(net) for net in nets.heads]),
-        Factorised(nets.readout, head),
-    )
+    hierarchy = Hierarchy(levels)
+    recognisers: list[nn.Module] = [FromTrail(net) for net in nets.heads]
+    if top_down:
+        own = [
+            nn.Sequential(nn.Flatten(), dense(size, network.hidden), nn.Linear(network.hidden, 2 * n))
+            for size, n in zip(state_sizes(hierarchy)[:-1], units, strict=False)  # nothing is above the top
+        ]
+        recognisers[:-1] = [FromTrailAndState(*both) for both in zip(nets.heads, own, strict=False)]
+    return LatentModel(hierarchy, TopDown(nets.trail, recognisers), Factorised(nets.readout, head))
+
+
+@torch.no_grad()
+def state_sizes(hierarchy: Hierarchy) -> list[int]:
+    """How many numbers of h each level sees, bottom -> top."""
+    sizes: list[int] = []
+
+    def pick(level: int, h: Tensor, p: Distribution, carry: Carry) -> tuple[Latent, Carry]:
+        sizes.insert(0, h[0].numel())
+        return Latent(p.mean, p), carry
+
+    hierarchy.descend(1, pick)
+    return sizes

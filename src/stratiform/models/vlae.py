@@ -15,6 +15,7 @@ normalisation makes a sample depend on its batch; ours is group and layer normal
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from stratiform.core.model import LatentModel
 from stratiform.distributions import Likelihood
@@ -28,8 +29,10 @@ class VLAE:
 
     latents: tuple[int, ...] = (2, 2, 2)
     """units per level, bottom (nearest the image) to top"""
+    inference: Literal["trail", "top-down"] = "trail"
+    """trail: q(z_l|x), the paper's; top-down: q(z_l|z_>l, x), to tell the architecture from the inference"""
     network: Network = field(default_factory=Network)
     likelihood: Likelihood = field(default_factory=Likelihood)
 
     def build(self, spec: ImageSpec) -> LatentModel:
-        return free_ladder(self.network, self.likelihood, self.latents, spec)
+        return free_ladder(self.network, self.likelihood, self.latents, spec, self.inference == "top-down")
