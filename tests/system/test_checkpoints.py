@@ -49,7 +49,8 @@ def changed(change: Callable[[dict[str, torch.Tensor]], None]) -> Callable[[Path
     def damage(file: Path) -> None:
         tensors = load_file(file)
         change(tensors)
-        save_file(tensors, file, {"format": "stratiform training state 1", "step": "2", "weights": "average"})
+        notes = {"format": "stratiform training state 2", "step": "2", "seed": "0", "weights": "average"}
+        save_file(tensors, file, notes)
 
     return damage
 

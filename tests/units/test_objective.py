@@ -135,5 +135,5 @@ def test_objectives_are_in_the_table_and_refuse_nonsense() -> None:
     for objective in (ELBO, FreeBits, IWAE):
         with pytest.raises(UserError, match="samples is 0"):
             objective(samples=0)
-    with pytest.raises(UserError, match="nats is -1.0; give 0 or more"):
+    with pytest.raises(UserError, match=r"nats is -1\.0; give 0 or more"):
         FreeBits(nats=-1.0)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import platform
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from stratiform import __version__
 from stratiform.recipes import RECIPES
-from stratiform.training.log import read_log
 from stratiform.training.recipe import NOT_COMPUTED, to_json
 from stratiform.training.run import Loaded
 
@@ -30,7 +28,7 @@ def facts(loaded: Loaded) -> list[str]:
     parameters = sum(parameter.numel() for parameter in loaded.model.parameters())
     return [
         f"{training.steps:,} steps of {training.batch} images",
-        *_duration(loaded.run.timing),
+        *_duration(loaded.run.seconds()),
         f"{parameters:,} parameters",
         f"training seed {training.seed}",
         f"stratiform {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
@@ -58,10 +56,7 @@ def _flags(published: Mapping[str, Any], own: Mapping[str, Any], prefix: str = "
     return words
 
 
-def _duration(timing: Path) -> list[str]:
-    """What training took, from the last line of each of its sittings."""
-    sittings = {line["from_step"]: line["seconds"] for line in read_log(timing)}
-    seconds = sum(sittings.values())
-    if not sittings:
+def _duration(seconds: float | None) -> list[str]:
+    if seconds is None:
         return []
     return [f"{seconds / 60:.1f} minutes of training" if seconds >= 90 else f"{seconds:.0f} seconds of training"]

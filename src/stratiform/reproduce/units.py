@@ -38,7 +38,7 @@ def bounds(workshop: Workshop, experiment: Experiment) -> Findings:
             " + ".join(str(level["active_units"]) for level in levels),
             sum(level["kl"] > USED for level in levels),
             loaded.recipe.training.steps,
-            seconds(loaded),
+            loaded.run.seconds(),
         ])  # fmt: skip
         if seed == workshop.seeds[0]:
             pictures[name] = kl_over_training(loaded)
@@ -56,12 +56,6 @@ def measured(workshop: Workshop, name: str, loaded: Loaded) -> dict[str, Any]:
         found = evaluate(loaded.model, loaded.spec, batches, samples=SAMPLES, seed=0).to_json()
         metrics.put(key, found)
     return found
-
-
-def seconds(loaded: Loaded) -> int | None:
-    """Of training, all sittings together, by the run's own clock; None where it has none."""
-    sittings = {line["from_step"]: line["seconds"] for line in read_log(loaded.run.timing)}
-    return round(sum(sittings.values())) if sittings else None
 
 
 def kl_over_training(loaded: Loaded) -> Figure:

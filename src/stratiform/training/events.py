@@ -46,6 +46,14 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """One of several starts goes on."""
+
+    start: int  # counted from 0
+    bounds: tuple[float, ...]  # of all starts: what decided, in nats per image
+
+
+@dataclass(frozen=True)
 class Finished:
     """The last state is saved."""
 
@@ -54,7 +62,7 @@ class Finished:
     seconds: float
 
 
-Event: TypeAlias = Began | Logged | Scored | Skipped | Finished
+Event: TypeAlias = Began | Logged | Scored | Skipped | Chosen | Finished
 Watch: TypeAlias = Callable[[Event], None]
 
 

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from stratiform.training.log import Log
 from stratiform.training.player import ActivePlayer, NonFinite
 from stratiform.training.recipe import Recipe, Training
 from stratiform.training.run import Run
+from stratiform.training.starts import audition
 from stratiform.training.state import TrainState
 from stratiform.training.tensors import write_tensors
 
@@ -41,13 +43,21 @@ def train(recipe: Recipe, run: Run, watch: Watch = unwatched) -> None:
     if not len(data.test):
         raise UserError(f"{recipe.data.source} has no image left to test on; give a source of two images or more")
     with _owned(recipe.training) as device:
-        seed_step(device, mix(recipe.training.seed))
-        state = TrainState(recipe, recipe.model.build(data.spec).to(device))
-        if run.state.exists():
+        _train(recipe, run, recipe.training.steps, data=data, device=device, watch=watch)
+
+
+def _train(recipe: Recipe, run: Run, until: int, *, data: Data, device: torch.device, watch: Watch) -> None:
+    """Up to the step `until`; of several starts, the best."""
+    seed_step(device, mix(recipe.training.seed))
+    state = TrainState(recipe, recipe.model.build(data.spec).to(device))
+    if run.state.exists():
+        state.restore(run.state)
+    run.begin(data)
+    with run.alone():
+        if recipe.training.starts > 1 and not run.state.exists():
+            watch(audition(recipe, run, partial(_train, data=data, device=device, watch=watch)))
             state.restore(run.state)
-        run.begin(data)
-        with run.alone():
-            _Session(run, data, state, device, watch).go()
+        _Session(run, data, state, device, watch).go(until)
 
 
 def seed_step(device: torch.device, seed: int) -> None:
@@ -95,26 +105,27 @@ class _Session:
         self.first, self.began = state.step, time.perf_counter()
         self.saved = self.began
 
-    def go(self) -> None:
-        """All steps that are left."""
+    def go(self, until: int) -> None:
+        """All steps that are left up to that one."""
         steps, ends, state = self.training.steps, self.recipe.stage_ends(), self.state
+        self.until = until
         parameters = sum(parameter.numel() for parameter in state.model.parameters())
         self.watch(Began(self.run.path, state.step, steps, parameters, self.data.notes))
-        batches = Batches(self.data, self.training.batch, seed=self.training.seed, device=self.device)
+        batches = Batches(self.data, self.training.batch, seed=state.seed, device=self.device)
         state.model.train()
-        while state.step < steps:
-            seed_step(self.device, mix(self.training.seed, state.step, 0))
+        while state.step < until:
+            seed_step(self.device, mix(state.seed, state.step, 0))
             self._move_all(batches.at(state.step))
             state.step += 1
             state.follow()
-            if state.step % self.training.log_every == 0 or state.step in ends:
+            if state.step % self.training.log_every == 0 or state.step in (*ends, until):
                 self._log()
             if state.step % self.training.evaluate_every == 0 or state.step == steps:
                 self._test()
             if state.step in ends[:-1]:
                 state.enter_stage()
             self._save_if_due()
-        self.watch(Finished(self.run.path, steps, self._seconds()))
+        self.watch(Finished(self.run.path, until, self._seconds()))
 
     def _move_all(self, x: Tensor) -> None:
         """One move of every player."""
@@ -158,14 +169,14 @@ class _Session:
         self.log.write(line)
         seconds = self._seconds()
         self.timing.write({"step": step, "seconds": round(seconds, 3), "from_step": self.first})
-        left = seconds / (step - self.first) * (self.training.steps - step)
+        left = seconds / (step - self.first) * (self.until - step)
         self.watch(Logged(line, seconds, left))
 
     def _test(self) -> None:
         """Scores the first test images with the averaged weights, at beta = 1, one draw of z each."""
         images = in_order(self.data, "test", limit=self.training.evaluate_images, device=self.device)
         grid = self.data.grid if self.recipe.data.dequantise else None
-        found = evaluate(self.state.average, self.data.spec, images, samples=1, seed=self.training.seed, grid=grid)
+        found = evaluate(self.state.average, self.data.spec, images, samples=1, seed=self.state.seed, grid=grid)
         test = {
             "images": found.images,
             "elbo": found.elbo,
@@ -180,7 +191,7 @@ class _Session:
     def _save_if_due(self) -> None:
         """Log, weights, state, in this order: whoever finds the state finds what belongs to it."""
         step, now = self.state.step, time.perf_counter()
-        at_step = step % self.training.save_every == 0 or step == self.training.steps
+        at_step = step % self.training.save_every == 0 or step == self.until
         if at_step or now - self.saved >= self.training.save_seconds:
             self.log.sync()
             self.run.write_weights(self.state.average, step)

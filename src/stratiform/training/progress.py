@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from stratiform.training.events import Began, Event, Finished, Logged, Scored, Skipped
+from stratiform.training.events import Began, Chosen, Event, Finished, Logged, Scored, Skipped
 
 COLLAPSED = 0.01  # nats per image: a level that pays less says nothing
 BAR = 24  # characters of the longest bar
@@ -43,6 +43,9 @@ class Progress:
             self._say(
                 f"step {event.step} skipped: its gradient is {event.norm:.3g} long, the limit is {event.limit:.3g}"
             )
+        elif isinstance(event, Chosen):
+            bounds = ", ".join(f"{bound:.2f}" for bound in event.bounds)
+            self._say(f"start {event.start + 1} of {len(event.bounds)} goes on: bounds {bounds} nats")
         elif isinstance(event, Finished):
             self._say(f"{event.steps} steps in {clock(event.seconds)}{self.test}   {event.run}")
 

@@ -126,6 +126,10 @@ class Training:
     """images per step"""
     seed: int = 0
     """where all random choices start"""
+    starts: int = 1
+    """how many times to start, each with a seed of its own; the one with the best bound goes on after `audition`"""
+    audition: float = 0.4
+    """how long each start may show what it is worth, in steps; up to 1: a share of all"""
     average: float | None = 0.999
     """decay per step of the averaged weights (shorter at first); none: the raw weights are kept"""
     clip: float | None = None
@@ -154,9 +158,10 @@ class Training:
     """cpu, cuda, cuda:1 ...; auto: a GPU if there is one"""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "log_every", "evaluate_every", "evaluate_images", "save_every"):
+        for name in ("steps", "batch", "starts", "log_every", "evaluate_every", "evaluate_images", "save_every"):
             value = getattr(self, name)
             _require(value >= 1, f"training.{name.replace('_', '-')}", value, "1 or more")
+        _require(0 < self.audition <= self.steps, "training.audition", self.audition, f"up to {self.steps} steps")
         _require(self.threads is None or self.threads >= 1, "training.threads", self.threads, "1 or more")
         _require(self.average is None or 0 < self.average < 1, "training.average", self.average, "0.9 to 0.9999")
         _require(self.clip is None or self.clip > 0, "training.clip", self.clip, "a number above 0")
@@ -190,6 +195,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _require(len(self.stages) > 0, "stages", self.stages, "at least one stage")
+
+    def audition(self) -> int:
+        """The step at which one of several starts is chosen."""
+        return max(1, round(_in_steps(self.training.audition, self.training.steps)))
 
     def stage_ends(self) -> tuple[int, ...]:
         """The number of steps done when each stage ends."""

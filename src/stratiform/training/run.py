@@ -17,6 +17,7 @@ from stratiform.core.model import LatentModel
 from stratiform.errors import UserError
 from stratiform.files import write_text
 from stratiform.spec import ImageSpec
+from stratiform.training.log import read_log
 from stratiform.training.recipe import NOT_COMPUTED, Recipe, from_json, to_json
 from stratiform.training.tensors import read_tensors, write_tensors
 
@@ -109,6 +110,11 @@ class Run:
     def timing(self) -> Path:
         """Wall-clock time, apart from the log."""
         return self.path / "timing.jsonl"
+
+    def seconds(self) -> float | None:
+        """What training took, all starts and sittings together; None where nobody looked at the clock."""
+        sittings = {(line.get("start"), line["from_step"]): line["seconds"] for line in read_log(self.timing)}
+        return sum(sittings.values()) if sittings else None
 
     @property
     def state(self) -> Path:

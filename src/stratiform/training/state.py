@@ -14,7 +14,7 @@ from stratiform.training.player import ActivePlayer, part_of, trained_parameters
 from stratiform.training.recipe import Recipe
 from stratiform.training.tensors import read_notes, read_tensors, write_tensors
 
-FORMAT = "stratiform training state 1"
+FORMAT = "stratiform training state 2"
 
 
 class TrainState:
@@ -26,11 +26,12 @@ class TrainState:
 
     Attributes:
         step: steps done.
+        seed: of batches and noise; the recipe's, or that of the start that was chosen.
         average: the model with averaged weights, in eval mode; the model itself where the recipe averages nothing.
     """
 
     def __init__(self, recipe: Recipe, model: LatentModel) -> None:
-        self.recipe, self.model, self.step = recipe, model, 0
+        self.recipe, self.model, self.step, self.seed = recipe, model, 0, recipe.training.seed
         averaged = recipe.training.average is not None
         self.average = copy.deepcopy(model).eval().requires_grad_(False) if averaged else model
         self._both = list(self.average.parameters()), list(model.parameters())
@@ -84,7 +85,7 @@ class TrainState:
         Raises:
             Failed: full disk; the old file stands.
         """
-        write_tensors(path, self.tensors(), {"format": FORMAT, "step": str(self.step)})
+        write_tensors(path, self.tensors(), {"format": FORMAT, "step": str(self.step), "seed": str(self.seed)})
 
     def restore(self, path: Path) -> None:
         """Becomes the state of the file.
@@ -93,11 +94,11 @@ class TrainState:
             UserError: the file is damaged, or of another model; nothing is repaired.
         """
         notes = read_notes(path)
-        if notes.get("format") != FORMAT or not notes.get("step", "").isdecimal():
+        if notes.get("format") != FORMAT or not all(notes.get(key, "").isdecimal() for key in ("step", "seed")):
             raise UserError(f"{path} is no {FORMAT}; delete it to start the run anew")
         if int(notes["step"]) > self.recipe.training.steps:
             raise UserError(f"{path} is beyond step {self.recipe.training.steps}; delete it to start the run anew")
-        self.step = int(notes["step"])
+        self.step, self.seed = int(notes["step"]), int(notes["seed"])
         self.enter_stage()
         loaded = read_tensors(path, self.tensors())
         for name, live in self.networks().items():
