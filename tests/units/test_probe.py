@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
 from stratiform.evaluation.factors import Factor
-from stratiform.evaluation.probe import Probe, r_squared, standardised
+from stratiform.evaluation.probe import PROBES, Probe, r_squared, standardised
 
 
 @pytest.fixture
@@ -111,3 +112,48 @@ def test_classes_are_any_integers_and_serial_numbers_are_none(rng):
 def test_a_factor_of_the_wrong_type_is_refused():
     with pytest.raises(ValueError, match="factor size of kind number is int64"):
         Factor("size", "number", np.arange(3))
+
+
+def test_linear_probes_equal_cross_validation_by_scikit_learn(rng):
+    code, labels = rng.normal(size=(300, 3)) * [1, 5, 0.1], rng.integers(0, 4, 300)
+    code[:, 2] += 0.2 * labels
+    slant, scaled = code[:, 0] + rng.normal(size=300), StandardScaler().fit_transform(code)
+    folds = KFold(5, shuffle=True, random_state=3)
+    probe = PROBES["linear"](code, seed=3)
+    guess = cross_val_predict(LogisticRegression(max_iter=1000), scaled, labels, cv=folds)
+    assert probe(Factor.named("label", labels)).score == pytest.approx((guess == labels).mean())
+    # the target is scaled within each fold, which leaves a ridge's answer as it is
+    guess = cross_val_predict(Ridge(alpha=1.0), scaled, slant, cv=folds)
+    expected = 1 - ((slant - guess) ** 2).sum() / ((slant - slant.mean()) ** 2).sum()
+    assert probe(Factor.named("slant", slant)).score == pytest.approx(expected)
+
+
+def test_a_network_knows_what_a_linear_map_cannot(rng):
+    code = rng.normal(size=(600, 2))
+    product = code[:, 0] * code[:, 1]
+    for factor, least in (
+        (Factor.named("sign", (product > 0).astype(int)), 0.9),
+        (Factor.named("size", product), 0.8),
+    ):
+        known = {name: PROBES[name](code)(factor).score for name in ("linear", "mlp")}
+        assert known["mlp"] > least and known["linear"] < least - 0.3
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_every_probe_takes_the_class_means_out_and_the_unknown(name, rng):
+    labels, rest = rng.integers(0, 3, 300), rng.normal(size=300)
+    width = 10.0 * labels + rest
+    width[:20] = np.nan
+    found = PROBES[name](np.stack([labels, rng.normal(size=300)], 1))(Factor.named("width", width), labels)
+    assert found.score > 0.95 and found.within < 0.1
+    hue = PROBES[name](rest[:, None])(Factor.named("border_hue", (0.01 * rest) % 1.0))
+    assert hue.score > 0.9
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_a_class_that_a_fold_has_never_seen_is_a_miss(name, rng):
+    """One image of another class: where it is asked for, all that was fitted is of one class."""
+    labels = np.zeros(60, int)
+    labels[17] = 1
+    found = PROBES[name](rng.normal(size=(60, 2)))(Factor.named("label", labels))
+    assert found.score == pytest.approx(59 / 60) and found.chance == pytest.approx(59 / 60)

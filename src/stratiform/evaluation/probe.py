@@ -1,12 +1,20 @@
-"""What a code knows of a factor: how well the k nearest neighbours in that code predict it."""
+"""What a code knows of a factor: how well its k nearest neighbours, a linear map or a small network predict it."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 from sklearn.neighbors import NearestNeighbors
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from threadpoolctl import threadpool_limits
 
 from stratiform.evaluation.factors import Factor
 
@@ -21,6 +29,9 @@ class Score:
     stderr: float | None
     within: float | None  # R^2 after the class means are taken out
     chance: float | None  # what a constant answer reaches
+
+
+NOTHING = Score(score=None, stderr=None, within=None, chance=None)
 
 
 class Probe:
@@ -42,19 +53,10 @@ class Probe:
             labels: [N] classes whose means are taken out for `within`.
         """
         known = factor.known
-        if factor.trivial or known.sum() < 2 * self.folds:
-            return Score(score=None, stderr=None, within=None, chance=None)
-        rows, points = self._neighbours(known), factor.points()[known]
-        if factor.kind == "class":
-            right = _mean_of(points, rows).argmax(1) == points.argmax(1)
-            stderr = float(right.std() / np.sqrt(len(right)))
-            return Score(score=float(right.mean()), stderr=stderr, within=None, chance=float(points.mean(0).max()))
-        score, stderr = r_squared(points, _mean_of(points, rows))
-        within = None
-        if labels is not None:
-            residual = points - _class_means(points, labels[known])
-            within, _ = r_squared(residual, _mean_of(residual, rows))
-        return Score(score=score, stderr=stderr, within=within, chance=0.0)
+        if _too_little(factor, self.folds):
+            return NOTHING
+        rows = self._neighbours(known)
+        return _scored(factor, partial(_mean_of, rows=rows), labels)
 
     def _neighbours(self, known: np.ndarray) -> np.ndarray:
         if not known.all():
@@ -65,13 +67,82 @@ class Probe:
 
     def _search(self, code: np.ndarray) -> np.ndarray:
         """[N, d] -> [N, k] rows of the nearest neighbours outside each image's own fold."""
-        splits = list(KFold(self.folds, shuffle=True, random_state=self.seed).split(code))
+        splits = _splits(len(code), self.folds, self.seed)
         k = min(self.k, *(len(fitted) for fitted, _ in splits))
         rows = np.empty((len(code), k), np.int64)
         for fitted, asked in splits:
             search = NearestNeighbors(n_neighbors=k).fit(code[fitted])
             rows[asked] = fitted[search.kneighbors(code[asked], return_distance=False)]
         return rows
+
+
+class Fitted:
+    """A model fitted to four folds of one code and asked on the fifth, for any factor.
+
+    Args:
+        models: one for classes and one for numbers, scikit-learn's `fit` and `predict_proba` or `predict`.
+        code: [N, d], any finite numbers; standardised here, unit by unit.
+        seed: of the folds, and of the models where they start at random.
+    """
+
+    def __init__(self, models: Models, code: np.ndarray, *, folds: int = FOLDS, seed: int = 0) -> None:
+        self.models, self.code, self.folds, self.seed = models, standardised(code), folds, seed
+
+    def __call__(self, factor: Factor, labels: np.ndarray | None = None) -> Score:
+        """As `Probe`: how well this code predicts the factor, [N]."""
+        if _too_little(factor, self.folds):
+            return NOTHING
+        return _scored(factor, partial(self._guess, code=self.code[factor.known], kind=factor.kind), labels)
+
+    def _guess(self, points: np.ndarray, code: np.ndarray, kind: str) -> np.ndarray:
+        """[n, d] from the codes of the same images; of classes their probabilities, of numbers the numbers."""
+        result = np.zeros_like(points)
+        for fitted, asked in _splits(len(code), self.folds, self.seed):
+            answer = self._probabilities if kind == "class" else self._numbers
+            # One thread: many small products, where waiting threads take seven times as long. That the steps are at
+            # an end is no failure: their number is part of the definition.
+            with threadpool_limits(1), warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                result[asked] = answer(code[fitted], points[fitted], code[asked])
+        return result
+
+    def _probabilities(self, code: np.ndarray, points: np.ndarray, asked: np.ndarray) -> np.ndarray:
+        classes, result = points.argmax(1), np.zeros((len(asked), points.shape[1]))
+        there = np.unique(classes)
+        result[:, there] = 1.0  # all that is said of an only class
+        if len(there) > 1:
+            result[:, there] = self.models.classes(self.seed).fit(code, classes).predict_proba(asked)
+        return result
+
+    def _numbers(self, code: np.ndarray, points: np.ndarray, asked: np.ndarray) -> np.ndarray:
+        mean, scale = points.mean(0), points.std(0)
+        unit = (points - mean) / np.where(scale > 0, scale, 1.0)
+        model = self.models.numbers(self.seed).fit(code, unit[:, 0] if unit.shape[1] == 1 else unit)
+        return mean + scale * model.predict(asked).reshape(len(asked), -1)
+
+
+@dataclass(frozen=True)
+class Models:
+    """What is fitted, given a seed: a classifier and a regressor of scikit-learn."""
+
+    classes: Callable[[int], Any]
+    numbers: Callable[[int], Any]
+
+
+# Ridge of weight 1 against the sum over images, for the logistic as for the linear map.
+LINEAR = Models(lambda seed: LogisticRegression(max_iter=1000), lambda seed: Ridge(alpha=1.0))
+# One hidden layer of 64 rectified units, 100 steps of L-BFGS, the same ridge.
+_MLP = {"hidden_layer_sizes": (64,), "solver": "lbfgs", "alpha": 1.0, "max_iter": 100}
+MLP = Models(
+    lambda seed: MLPClassifier(**_MLP, random_state=seed), lambda seed: MLPRegressor(**_MLP, random_state=seed)
+)
+
+# name -> probe of a code: (code, seed=...) -> (factor, labels) -> Score
+PROBES: Mapping[str, Callable[..., Callable[[Factor, np.ndarray | None], Score]]] = {
+    "neighbours": Probe,
+    "linear": partial(Fitted, LINEAR),
+    "mlp": partial(Fitted, MLP),
+}
 
 
 def standardised(code: np.ndarray) -> np.ndarray:
@@ -90,6 +161,30 @@ def r_squared(truth: np.ndarray, guess: np.ndarray) -> tuple[float | None, float
     ratio = missed.mean() / spread.mean()
     influence = (missed - ratio * spread) / spread.mean()
     return float(1.0 - ratio), float(influence.std() / np.sqrt(len(truth)))
+
+
+def _too_little(factor: Factor, folds: int) -> bool:
+    return factor.trivial or factor.known.sum() < 2 * folds
+
+
+def _splits(count: int, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(fitted, asked) rows of each fold: the same for every probe."""
+    return list(KFold(folds, shuffle=True, random_state=seed).split(np.empty(count)))
+
+
+def _scored(factor: Factor, guess: Callable[[np.ndarray], np.ndarray], labels: np.ndarray | None) -> Score:
+    """The score of a probe, `guess`: points [n, d] of the images where the factor is known -> [n, d] out of fold."""
+    points = factor.points()[factor.known]
+    if factor.kind == "class":
+        right = guess(points).argmax(1) == points.argmax(1)
+        error = float(right.std() / np.sqrt(len(right)))
+        return Score(score=float(right.mean()), stderr=error, within=None, chance=float(points.mean(0).max()))
+    score, stderr = r_squared(points, guess(points))
+    within = None
+    if labels is not None:
+        residual = points - _class_means(points, labels[factor.known])
+        within, _ = r_squared(residual, guess(residual))
+    return Score(score=score, stderr=stderr, within=within, chance=0.0)
 
 
 def _mean_of(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
