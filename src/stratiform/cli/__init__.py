@@ -26,7 +26,7 @@ COMMANDS = {
     "train": Command("RECIPE", "train; the same command again goes on where it stopped", "train", "Train"),
     "evaluate": Command("RUN", "bounds on log p(x), bits per dimension, KL of each level", "measure", "Evaluate"),
     "levels": Command("RUN", "which level knows, and which controls, each factor", "learnt", "Levels"),
-    "measures": Command("RUN", "MIG, SAP, DCI, probes, clusters: how levels hold known factors", "measured", "Measure"),
+    "measures": Command("RUN", "MIG, SAP, DCI, probes, clusters: how levels hold factors", "measured", "Measure"),
     "compare": Command("RUN...", "runs of the same images side by side, with paired errors", "compare", "Compare"),
     "report": Command("RUN", "RUN/report.html: one page with pictures, tables and curves", "learnt", "MakeReport"),
     "sample": Command("RUN", "pictures drawn from the model", "pictures", "Sample"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from stratiform.data.attributes import measured
 from stratiform.data.split import Split
 
 
@@ -68,3 +70,17 @@ def of_source(split: Split) -> dict[str, Factor]:
     """What the source itself says of its images: the label, and its own attributes."""
     said = {} if split.labels is None else {"label": split.labels}
     return {name: Factor.named(name, np.asarray(values)) for name, values in {**said, **split.factors}.items()}
+
+
+def of_images(split: Split, grid: int) -> dict[str, Factor]:
+    """What the source says of its images, and what can be measured on them where the source does not say it."""
+    said = of_source(split)
+    return said | {n: Factor.named(n, v) for n, v in measured(split, grid).items() if n not in said}
+
+
+def unmeasured(factors: Mapping[str, Factor]) -> Iterator[str]:
+    """A line for each factor that is not known of all images."""
+    for factor in factors.values():
+        missing = int((~factor.known).sum())
+        if missing:
+            yield f"{factor.name} could not be measured on {missing} of {len(factor)} images (left out)"

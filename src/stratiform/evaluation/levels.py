@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from stratiform.core.model import LatentModel
-from stratiform.data.attributes import measure, measured
+from stratiform.data.attributes import measure
 from stratiform.data.batches import in_order
 from stratiform.data.split import Data, chosen
 from stratiform.errors import UserError
 from stratiform.evaluation.codes import Reading, codes_and_kl
 from stratiform.evaluation.explore import from_noise, noise
-from stratiform.evaluation.factors import Factor, of_source
+from stratiform.evaluation.factors import Factor, of_images, unmeasured
 from stratiform.evaluation.judge import READABLE, Judge, judge_of
 from stratiform.evaluation.probe import FOLDS, K, Probe, Score
 from stratiform.evaluation.sobol import Indices, Outcomes, flips, indices, on_design
@@ -100,8 +100,7 @@ def levels(
     source = source.take(chosen(len(source), limit))
     codes, kl = codes_and_kl(model, in_order(data, split, limit=limit, seed=seed), seed=seed, split_code=split_code)
     judge = judge_of(data, judge_file, seed=seed)
-    factors = of_source(source)
-    factors |= {n: Factor.named(n, v) for n, v in measured(source, data.grid).items() if n not in factors}
+    factors = of_images(source, data.grid)
     known = knows(codes, factors, source.labels, seed=seed)
     controlled = controls(model, partial(_look, data=data, judge=judge), draws=draws, seed=seed, split_code=split_code)
     outcomes = tuple(
@@ -116,7 +115,7 @@ def levels(
         images=len(source),
         draws=draws,
         seed=seed,
-        notes=(*_unmeasured(factors), *_unseen(controlled, draws), *_unread(judge)),
+        notes=(*unmeasured(factors), *_unseen(controlled, draws), *_unread(judge)),
         levels=outcomes,
     )
 
@@ -199,13 +198,6 @@ def _row(
             )
         row[name] = cell
     return row
-
-
-def _unmeasured(factors: Mapping[str, Factor]) -> Iterator[str]:
-    for factor in factors.values():
-        missing = int((~factor.known).sum())
-        if missing:
-            yield f"{factor.name} could not be measured on {missing} of {len(factor)} images (left out)"
 
 
 def _unseen(controlled: Mapping[str, Indices], draws: int) -> Iterator[str]:
