@@ -88,21 +88,12 @@ class IWAE:
         _at_least_one(self.samples)
 
     def __call__(self, terms: Terms, beta: Tensor) -> Tensor:
-        log_weight = terms.log_px + beta * (terms.log_weight() - terms.log_px)  # [B k]
-        auxiliary = 0.0 if terms.log_py is None else terms.log_py.mean()
-        per_image = log_weight.view(-1, self.samples)
-        bound = (per_image.logsumexp(1) - math.log(self.samples)).mean()
-        if self.gradient != "dreg":
-            return -bound - auxiliary
-        share = per_image.detach().softmax(1)  # w~_i
-        for (
-            latent
-        ) in terms.latents:  # what flows to phi goes through z, once: sum_i w~_i^2 (d log w_i / d z) (d z / d phi)
-            weight = share.reshape(-1, *[1] * (latent.z.dim() - 1))
-            if latent.z.requires_grad:
-                latent.z.register_hook(lambda g, weight=weight: weight * g)  # type: ignore[no-untyped-call]
-        surrogate = (share * per_image).sum(1).mean()  # to theta: sum_i w~_i d log w_i / d theta
-        return -(bound.detach() + surrogate - surrogate.detach()) - auxiliary
+        bound = self.log_weight(terms, beta).logsumexp(1) - math.log(self.samples)
+        return -bound.mean() - (0.0 if terms.log_py is None else terms.log_py.mean())
+
+    def log_weight(self, terms: Terms, beta: Tensor) -> Tensor:
+        """log w_i, [B, k]; log p(x | z) + beta (log p(z) - log q(z | x)) while beta is not 1."""
+        return (terms.log_px + beta * (terms.log_weight() - terms.log_px)).view(-1, self.samples)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,11 +163,16 @@ OBJECTIVES: dict[str, type[Objective]] = {
 }
 
 
-def terms_for(objective: Objective, model: LatentModel, x: Tensor, seen: Tensor | None = None) -> Terms:
+def terms_for(objective: Objective, model: LatentModel, x: Tensor, beta: Tensor, seen: Tensor | None = None) -> Terms:
     """The terms that the objective reads: those of the model, or for STL and DReG those of its `score`."""
-    if isinstance(objective, IWAE) and objective.gradient != "reparameterised":
-        return model.score(x, seen)
-    return model(x, seen)  # type: ignore[no-any-return]
+    terms: Terms = model(x, seen)
+    if not isinstance(objective, IWAE) or objective.gradient == "reparameterised":
+        return terms
+    z = {level: latent.z for level, latent in enumerate(terms.latents)}
+    if objective.gradient == "dreg":  # to phi: sum_i w~_i^2 (d log w_i / d z) (d z / d phi), with w~ = w / sum w
+        share = objective.log_weight(terms, beta).detach().softmax(1)  # once here, once in the gradient of the bound
+        z = {level: _slowed(value, share.reshape(-1, *[1] * (value.dim() - 1))) for level, value in z.items()}
+    return model.score(x, z, seen)
 
 
 @torch.no_grad()
@@ -206,6 +202,11 @@ def _kernel(a: Tensor, b: Tensor) -> Tensor:
     """E[k(a, b)] over all pairs of rows, [n, d] and [m, d] -> 0-d."""
     squared = (a[:, None] - b[None]).square().mean(2)
     return torch.exp(-squared / a.shape[1]).mean()
+
+
+def _slowed(z: Tensor, share: Tensor) -> Tensor:
+    """z, its gradient multiplied by `share`."""
+    return z.detach() + share * (z - z.detach())
 
 
 def _log_mean(log_values: Tensor) -> Tensor:

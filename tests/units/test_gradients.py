@@ -38,7 +38,7 @@ def gradient(model: LatentModel, x: Tensor, objective: IWAE, repeats: int) -> Te
     """The gradients of all parameters, a row per repeat, each a mean over as many copies of x as it has rows."""
     rows = []
     for _ in range(repeats):
-        loss = objective(terms_for(objective, model, x.repeat_interleave(objective.samples, 0)), ONE)
+        loss = objective(terms_for(objective, model, x.repeat_interleave(objective.samples, 0), ONE), ONE)
         rows.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(model.parameters()))]))
     return torch.stack(rows)
 
@@ -86,7 +86,7 @@ def test_the_score_walk_has_the_terms_of_the_forward_walk() -> None:
         torch.manual_seed(0)
         plain = case.model(case.x)
         torch.manual_seed(0)
-        scored = case.model.score(case.x)
+        scored = case.model.score(case.x, {level: latent.z for level, latent in enumerate(plain.latents)})
         assert torch.allclose(plain.log_weight(), scored.log_weight(), rtol=1e-9), name
 
 
@@ -138,7 +138,7 @@ def test_the_total_correlation_of_correlated_codes_is_known() -> None:
 @pytest.mark.parametrize("name", list(zoo.ZOO))
 def test_total_correlation_takes_flat_models_alone(name: str) -> None:
     case = zoo.case(name)
-    if name.startswith(("vae", "vlae")):
+    if name.startswith(("vae", "vlae")) and name != "vlae, top-down":
         assert TrainingStep(case.model, TotalCorrelation())(case.x, ONE)[0].isfinite()
     else:
         with pytest.raises(UserError, match="flat prior"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import torch
@@ -53,19 +53,20 @@ class LatentModel(nn.Module):
         f, latents = self.hierarchy.descend(len(x), self.posterior.pick(x if seen is None else seen, draw))
         return Terms(self.decoder(f).log_prob(x), latents, self._log_py(f, x))
 
-    def score(self, x: Tensor, seen: Tensor | None = None) -> Terms:
-        """The same terms, every parameter that made q held where log q(z | x) is taken: no score of q in gradients.
+    def score(self, x: Tensor, z: Mapping[int, Tensor], seen: Tensor | None = None) -> Terms:
+        """The terms at z of the caller's, all parameters held where log q(z | x) is taken: no score of q in gradients.
 
-        z ~ q is drawn as in `forward`, then both densities are taken at its value: log p(x, z) with all parameters,
-        log q(z | x) with none. What q is made of gets its gradient through z alone (STL, DReG). Needs q.log_prob.
+        log p(x, z) has all parameters, log q(z | x) none: where z was drawn from q, what q is made of gets its
+        gradient through z alone (STL, DReG). Needs q.log_prob.
+
+        Args:
+            z: every level's value, [B, *z].
+            x, seen: as in `forward`.
         """
-        shown = x if seen is None else seen
-        drawn = self.encode(shown, sample)
-        z = {level: latent.z.clone() for level, latent in enumerate(drawn)}
         f, given_p = self.hierarchy.descend(len(x), given(z, from_prior()))
         inference = _Inference(self.hierarchy, self.posterior)
         held = {name: parameter.detach() for name, parameter in inference.named_parameters()}
-        given_q = torch.func.functional_call(inference, held, (shown, replay(z)))
+        given_q = torch.func.functional_call(inference, held, (x if seen is None else seen, replay(z)))
         latents = tuple(replace(p, q=q.q, log_q=q.log_q) for p, q in zip(given_p, given_q, strict=True))
         return Terms(self.decoder(f).log_prob(x), latents, self._log_py(f, x))
 

@@ -37,7 +37,7 @@ class TrainingStep(nn.Module):
         """
         if self.objective.samples > 1:
             x = x.repeat_interleave(self.objective.samples, dim=0)
-        terms = terms_for(self.objective, self.model, x, corrupt(x) if self.denoise else None)
+        terms = terms_for(self.objective, self.model, x, beta, corrupt(x) if self.denoise else None)
         loss = self.objective(terms, beta)
         with torch.no_grad():
             kl, log_px = terms.kls().mean(1), terms.log_px.mean()
