@@ -89,6 +89,9 @@ def test_sap_counts_rare_classes_as_much_as_others(rng):
     assert found.mean.value == 0.0
     noise = sap({1: columns(rare, rng.normal(size=400))}, {"rare": rare}, resamples=0)[1].mean.value
     assert 0.3 < noise < 0.7  # plain accuracy would leave 0.05
+    many = (np.arange(2000) % 20 == 0).astype(int)
+    shifted = columns(2 * many + rng.normal(size=2000), np.zeros(2000))  # best: a threshold half-way, Phi(1) = 0.84
+    assert sap({1: shifted}, {"rare": many}, resamples=0)[1].mean.value == pytest.approx(0.84 - 0.5, abs=0.1)
 
 
 def test_sap_takes_hues_as_points_on_the_circle():
@@ -155,6 +158,11 @@ def test_factor_vae_of_one_unit_per_factor_is_1_and_of_noise_chance(grid, rng):
     found = factor_vae({1: columns(*factors.values()), 2: rng.normal(size=(200, 4))}, factors, resamples=2)
     assert found[1].score.value == 1.0 and found[1].chance == pytest.approx(1 / 3)
     assert found[2].score.value < 0.7
+
+
+def test_factor_vae_weighs_units_by_their_own_spread(grid, rng):
+    noisy = columns(100 * grid["a"], 0.01 * grid["b"]) + rng.normal(size=(200, 2)) * [20, 0.002]
+    assert factor_vae({1: noisy}, grid, resamples=0)[1].score.value == 1.0
 
 
 def test_factor_vae_with_one_unit_is_the_share_of_the_most_voted(grid):

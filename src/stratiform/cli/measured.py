@@ -71,7 +71,8 @@ def _measured(found: Mapping[str, Any]) -> tuple[RenderableType, ...]:
     for kind, title in PROBE_TITLES.items():
         parts += [f"\n{title}: accuracy (classes) or R² (numbers; within one class)", rows(factors, _probed(kind))]
     if classes:
-        parts += ["\nCLUSTERS: accuracy of k-means, and normalised mutual information", rows(classes, _clustered)]
+        parts += ["\nCLUSTERS: accuracy of k-means", rows(classes, _clustered("accuracy"))]
+        parts += ["\nCLUSTERS: normalised mutual information of k-means", rows(classes, _clustered("nmi"))]
     return (*parts, *(f"\n{note}" if i == 0 else note for i, note in enumerate(found["notes"])))
 
 
@@ -117,7 +118,8 @@ def _probed(kind: str) -> Callable[[Mapping[str, Any]], str]:
     return text
 
 
-def _clustered(factor: Mapping[str, Any]) -> str:
-    found = factor["clusters"]
-    right, shared = found["accuracy"], found["nmi"]
-    return f"{_with_error(right, found['accuracy_chance'])}; {_with_error(shared, found['nmi_chance'])}"
+def _clustered(kind: str) -> Callable[[Mapping[str, Any]], str]:
+    def text(factor: Mapping[str, Any]) -> str:
+        return _with_error(factor["clusters"][kind], factor["clusters"][f"{kind}_chance"])
+
+    return text
