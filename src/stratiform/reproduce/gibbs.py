@@ -68,8 +68,8 @@ def _chains(loaded: Loaded, data: Data) -> dict[tuple[str, int], Tensor]:
         "from noise": uniform(loaded.spec, CHAINS),
     }
     found = {}
-    for start, x in starts.items():
-        went = gibbs(loaded.model, x, STEPS[-1], keep=STEPS)
+    for seed, (start, x) in enumerate(starts.items()):
+        went = gibbs(loaded.model, x, STEPS[-1], keep=STEPS, seed=seed)
         found |= {(start, step): means for step, means in zip(went.steps, went.means, strict=True)}
     return found
 
