@@ -4,11 +4,12 @@ Paper     Zhao, Song, Ermon 2017, Fig. 5
 Claim     stroke width at level 1, digit width and tilt at level 2, (mostly) identity at level 3
 Command   stratiform train vlae-mnist; stratiform train vlae-mnist-paper; stratiform train vae-mnist
 Minutes   7 to 8 on one core in bfloat16 (two cores, two runs side by side); `-paper` not measured
-Reached   2026-11-21, seeds 0, 1, 2: thickness R^2 0.76, 0.77, 0.76 at level 1 and below 0 above; digit accuracy 0.70,
-          0.68, 0.59 at level 3; slant R^2 0.80, 0.72, 0.43 at level 2; alignment 0.60, 0.54, 0.31 against 0.12, 0.14,
-          0.28 of the control. Seed 2 shares slant and identity between levels 2 and 3. All in docs/results.md
+Reached   2026-11-21, seeds 0, 1, 2: thickness R^2 0.78, 0.79, 0.79 at level 1 and below 0 above; slant R^2 0.70, 0.69,
+          0.67 at level 2; digit accuracy 0.56, 0.77, 0.65 at level 3 and 0.49, 0.39, 0.50 at level 2: how much of the
+          identity level 2 keeps is chance. Alignment 0.47, 0.59, 0.47. All, and the control, in docs/results.md
 
-`vlae-mnist` is ours: a shared trunk, group and layer normalisation, the binned Laplace. `vlae-mnist-paper` is the
+`vlae-mnist` is ours: a shared trunk, group and layer normalisation, the binned Laplace of half the reference's scale,
+gates that start at 1 where the reference's start at 0.1. `vlae-mnist-paper` is the
 reference code's network and settings: Adam 2e-4 without decay, batches of 100, beta = 1 - exp(-t / 2000), the plain
 Laplace density of scale 1/8 (its L1 loss times 8). The reference has no end; its README speaks of an hour on a GPU.
 """
@@ -26,8 +27,8 @@ from stratiform.spec import ImageSpec
 from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
 
 CLAIM = "stroke width at level 1, digit width and tilt at level 2, (mostly) identity at level 3"
-LIKELIHOOD = Likelihood(name="laplace", scale=1 / 16)  # half the reference's: roles part more surely
-NETWORK = Network(gate=1.0)  # at 0.1, the reference's, what levels 2 and 3 learn depends on the seed
+LIKELIHOOD = Likelihood(name="laplace", scale=1 / 16)
+NETWORK = Network(gate=1.0)  # at 0.1, the reference's, it depends on the seed which level learns the slant
 HOW = {
     "data": DataConfig(source="mnist"),
     "optimiser": Optimiser(lr=2e-3, warmup=0.1, decay="cosine"),
@@ -42,7 +43,7 @@ VLAE_MNIST = Entry(
     levels=(2, 2, 2),
     images=ImageSpec(1, 28, 28, 256),
     minutes=8,
-    expect="alignment 0.31 to 0.60 over 3 seeds",
+    expect="alignment 0.47 to 0.59 over 3 seeds",
     claim=CLAIM,
 )
 
