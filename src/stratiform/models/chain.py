@@ -13,6 +13,7 @@ from stratiform.core.hierarchy import Carry, Hierarchy, Level
 from stratiform.core.posterior import BottomUp, Posterior, TopDown
 from stratiform.distributions import Distribution, Gaussian, Likelihood
 from stratiform.errors import UserError
+from stratiform.models.parts import FromTrail, check_convolutional
 from stratiform.nn.chain import STYLES, Climb, Ends, Style
 from stratiform.spec import ImageSpec
 
@@ -45,23 +46,12 @@ class Shortcut(Markov):
         return self.merge(torch.cat([h, z], 1))
 
 
-class FromTrailOnly(nn.Module):
-    """q(z_l | x) = N(head(d_l)): mean-field."""
-
-    blind = True
+class FromTrailAndState(nn.Module):
+    """q(z_l | z_>l, x) = N(head([d_l; h])): top-down."""
 
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
         self.head = head
-
-    def forward(self, d: Tensor, h: Tensor, p: Distribution, carry: Carry) -> tuple[Distribution, Carry]:
-        return Gaussian.from_raw(self.head(d)), carry
-
-
-class FromTrailAndState(FromTrailOnly):
-    """q(z_l | z_>l, x) = N(head([d_l; h])): top-down."""
-
-    blind = False
 
     def forward(self, d: Tensor, h: Tensor, p: Distribution, carry: Carry) -> tuple[Distribution, Carry]:
         return Gaussian.from_raw(self.head(torch.cat([d, h], 1))), carry
@@ -100,11 +90,8 @@ class Blueprint:
     def __post_init__(self) -> None:
         if not self.units or min(self.units) < 1:
             raise UserError(f"latents are {self.units}; give the units of every level, bottom to top: 32 16 8")
-        if self.network.kind == "conv" and min(self.spec.height, self.spec.width) < 4:
-            raise UserError(
-                f"images of {self.spec.height} x {self.spec.width} are too small for the convolutional network, which "
-                "needs at least 4 x 4; use --model.network.kind dense, or larger images (--data.size)"
-            )
+        if self.network.kind == "conv":
+            check_convolutional(self.spec)
 
     @property
     def style(self) -> Style:
@@ -163,7 +150,9 @@ class Blueprint:
             return BottomUp([nn.Sequential(self.ends.stem(), nets[0]), *nets[1:]])
         trail = Climb(self.ends.stem(), self.blocks())
         if inference == "mean-field":
-            return TopDown(trail, [FromTrailOnly(self.head(self.hidden(level), level)) for level in levels])
+            return TopDown(
+                trail, [FromTrail(self.head(self.hidden(level), level), Gaussian.from_raw) for level in levels]
+            )
         heads = [
             nn.Sequential(
                 self.style.layer(self.hidden(level) + self.state(prior, level), self.hidden(level)),

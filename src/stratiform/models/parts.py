@@ -51,16 +51,21 @@ class Free(Level):
 
 
 class FromTrail(nn.Module):
-    """q(z_l | x) = N from the trail, blind to h (VLAE, Eq. 13); sigma = sigmoid(raw) + 0.001 (the reference)."""
+    """q(z_l | x) = N from the trail, blind to h (VLAE, Eq. 13).
+
+    Args:
+        head: e -> raw parameters.
+        family: raw parameters -> the Gaussian; sigma = sigmoid(raw) + 0.001 by default (the reference).
+    """
 
     blind = True
 
-    def __init__(self, head: nn.Module) -> None:
+    def __init__(self, head: nn.Module, family: Callable[[Tensor], Gaussian] = Gaussian.narrow) -> None:
         super().__init__()
-        self.head = head
+        self.head, self.family = head, family
 
     def forward(self, e: Tensor, h: Tensor, p: Distribution, carry: Carry) -> tuple[Distribution, Carry]:
-        return Gaussian.narrow(self.head(e)), carry
+        return self.family(self.head(e)), carry
 
 
 class FromTrailAndState(nn.Module):
@@ -101,12 +106,17 @@ class Network:
     def ladder(self, spec: ImageSpec, outputs: int, units: tuple[int, ...]) -> Ladder:
         if self.kind == "dense":
             return dense_ladder(spec.shape, outputs, units, self.hidden, self.gate)
-        if min(spec.height, spec.width) < 4:
-            raise UserError(
-                f"images of {spec.height} x {spec.width} are too small for the convolutional network, which needs at "
-                "least 4 x 4; use --model.network.kind dense, or larger images (--data.size)"
-            )
+        check_convolutional(spec)
         return conv_ladder(spec.shape, outputs, units, self.width, self.hidden, self.gate)
+
+
+def check_convolutional(spec: ImageSpec) -> None:
+    """Refuses images that cannot be halved once."""
+    if min(spec.height, spec.width) < 4:
+        raise UserError(
+            f"images of {spec.height} x {spec.width} are too small for the convolutional network, which needs at "
+            "least 4 x 4; use --model.network.kind dense, or larger images (--data.size)"
+        )
 
 
 def free_ladder(

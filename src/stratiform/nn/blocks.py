@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SLOPE = 0.1  # of the leaky ReLU, as the reference VLAE
+SMALLEST = 4  # a map is halved while half of its smaller side is at least this
 
 
 def activation() -> nn.Module:
@@ -48,6 +49,19 @@ def group_norm(channels: int) -> nn.GroupNorm:
 def halved(size: tuple[int, int]) -> tuple[int, int]:
     """(H, W) -> (ceil(H / 2), ceil(W / 2))"""
     return (size[0] + 1) // 2, (size[1] + 1) // 2
+
+
+def pyramid(size: tuple[int, int]) -> list[tuple[int, int]]:
+    """(H, W), and its halves while half of the smaller side is at least SMALLEST."""
+    sizes = [size]
+    while min(sizes[-1]) // 2 >= SMALLEST:
+        sizes.append(halved(sizes[-1]))
+    return sizes
+
+
+def channels_of(width: int, halvings: int) -> list[int]:
+    """Channels after one, two ... halvings: they double, up to four times as many."""
+    return [width * min(2**i, 4) for i in range(halvings)]
 
 
 class Halve(nn.Module):

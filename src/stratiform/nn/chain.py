@@ -10,9 +10,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from stratiform.nn.blocks import Double, dense, down, halved, up
-
-SMALLEST = 4  # a map is halved while half of its smaller side is at least this
+from stratiform.nn.blocks import Double, channels_of, dense, down, halved, pyramid, up
 
 
 def glorot(inputs: int, outputs: int) -> nn.Linear:
@@ -77,14 +75,11 @@ class Ends:
     @property
     def _sizes(self) -> Sequence[tuple[int, int]]:
         """Of the maps, the largest first: the image halved once, twice, ..."""
-        sizes = [halved(self.shape[1:])]
-        while min(sizes[-1]) // 2 >= SMALLEST:
-            sizes.append(halved(sizes[-1]))
-        return sizes
+        return pyramid(halved(self.shape[1:]))
 
     @property
     def _channels(self) -> Sequence[int]:
-        return [self.width * min(2**i, 4) for i in range(len(self._sizes))]
+        return channels_of(self.width, len(self._sizes))
 
 
 class Climb(nn.Module):

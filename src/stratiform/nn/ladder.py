@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from stratiform.nn.blocks import Double, Everywhere, Gate, dense, down, enter, halved, same, up
-
-SMALLEST = 4  # a map is halved while half of its smaller side is at least this
+from stratiform.nn.blocks import Double, Everywhere, Gate, channels_of, dense, down, enter, halved, pyramid, same, up
 
 
 @dataclass(frozen=True)
@@ -129,11 +127,9 @@ class _Scales:
 
     @classmethod
     def of(cls, shape: tuple[int, int, int], levels: int, width: int) -> _Scales:
-        sizes = [shape[1:]]
-        while min(sizes[-1]) // 2 >= SMALLEST:
-            sizes.append(halved(sizes[-1]))
+        sizes = pyramid(shape[1:])
         halvings = len(sizes) - 1
-        channels = (shape[0], *(width * min(2**i, 4) for i in range(halvings)))
+        channels = (shape[0], *channels_of(width, halvings))
         highest_map = max(levels - 1, 1)  # the last level on a map takes what halvings are left
         reached = tuple(min(i + 1, halvings) if i + 1 < highest_map else halvings for i in range(levels))
         if halvings == 0:  # too small to halve: every map has the size of the image
