@@ -52,6 +52,12 @@ def _dressed(k: Tensor, data: Data, u: Tensor | None) -> Tensor:
     return (u < k.float() / (data.grid - 1)).float()
 
 
+def grey_levels(images: Tensor, grid: int, dequantised: bool = False) -> Tensor:
+    """The inverse of dressing: float images in [0, 1] -> uint8, the nearest of the grid's levels."""
+    steps = images * grid if dequantised else images * (grid - 1) + 0.5
+    return steps.floor().clamp(0, grid - 1).to(torch.uint8)
+
+
 class Batches:
     """Training batches, without end.
 

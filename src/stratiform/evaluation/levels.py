@@ -15,7 +15,7 @@ from torch import Tensor
 
 from stratiform.core.model import LatentModel
 from stratiform.data.attributes import measure
-from stratiform.data.batches import in_order
+from stratiform.data.batches import grey_levels, in_order
 from stratiform.data.split import Data, chosen
 from stratiform.errors import UserError
 from stratiform.evaluation.codes import Reading, codes_and_kl
@@ -168,8 +168,7 @@ def alignment(rows: Sequence[Mapping[str, FactorAtLevel]]) -> float | None:
 
 def _look(images: Tensor, data: Data, judge: Judge | None) -> dict[str, np.ndarray]:
     """What can be seen on generated images: their pixels, what the judge reads, and what is measured."""
-    steps = images * data.grid if data.config.dequantise else images * (data.grid - 1) + 0.5
-    k = steps.floor().clamp(0, data.grid - 1).to(torch.uint8).numpy()
+    k = grey_levels(images, data.grid, data.config.dequantise).numpy()
     read = {} if judge is None else {name: v for name, v in judge.read(images).items() if judge.readable(name)}
     found = {name: Factor.named(name, values).points() for name, values in measure(k, data.grid).items()}
     return {**read, **found, "pixels": images.flatten(1).double().numpy()}

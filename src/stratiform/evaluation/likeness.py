@@ -6,7 +6,7 @@ few hundred images even those are not 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from scipy.stats import ks_2samp
 from torch import Tensor
 
 from stratiform.data.attributes import measure
+from stratiform.data.batches import grey_levels
 from stratiform.errors import UserError
 from stratiform.evaluation.bootstrap import Estimate, bootstrap
 from stratiform.evaluation.judge import Judge
@@ -48,7 +49,7 @@ class Seen:
             raise UserError(f"{len(images)} images cannot be compared; give 2 or more")
         pixels = images.flatten(1).double().numpy()
         grid = bins or 256
-        found = measure((images * (grid - 1) + 0.5).floor().byte().numpy(), grid)
+        found = measure(grey_levels(images, grid).numpy(), grid)
         numbers = {name: values for name, values in found.items() if values.ndim == 1 and "hue" not in name}
         if judge is None:
             return cls(pixels, pixels, None, numbers)
@@ -59,8 +60,8 @@ def likeness(images: Seen, data: Seen, *, seed: int = 0) -> Likeness:
     """Compares images with data; standard errors from drawing the images anew, the data held."""
     count = len(images.pixels)
 
-    def one(statistic: object) -> Estimate:
-        return bootstrap(lambda rows: np.array([statistic(rows)]), count, seed=seed)[0]  # type: ignore[operator]
+    def one(statistic: Callable[[np.ndarray], float]) -> Estimate:
+        return bootstrap(lambda rows: np.array([statistic(rows)]), count, seed=seed)[0]
 
     p = images.chances
     right = _neighbour_is_kin(images.pixels, data.pixels)

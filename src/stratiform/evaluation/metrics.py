@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,13 @@ class Metrics:
         """Keeps JSON values under a name beside the others that are fresh."""
         kept = {**self._fresh(), "weights": self._digest(), name: values}
         write_text(self.file, json.dumps(kept, indent=2, allow_nan=False) + "\n")
+
+    def kept(self, name: str, measure: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """What is kept under this name, else measured now and kept."""
+        found = self.get(name)
+        if found is None:
+            self.put(name, found := measure())
+        return found
 
     def _fresh(self) -> dict[str, Any]:
         try:

@@ -20,7 +20,7 @@ from stratiform.report import findings
 from stratiform.report.compared import Compared, Comparison
 from stratiform.report.html import chart, paragraph
 from stratiform.report.origin import command, facts
-from stratiform.training.log import read_log
+from stratiform.training.log import kl_over_training
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -137,22 +137,21 @@ def influence(c: Comparison) -> Iterator[str]:
 
 
 def training(c: Comparison) -> Iterator[str]:
-    logs = {run.name: [line for line in read_log(run.loaded.run.log) if line.get("kl")] for run in c.runs}
-    curves = {name: np.array([line["kl"] for line in log]) for name, log in logs.items() if len(log) > 1}
+    told = {run.name: kl_over_training(run.loaded.run.log) for run in c.runs}
+    curves = {name: (steps, kl) for name, (steps, kl) in told.items() if len(steps) > 1}
     if not curves:
         return
-    steps = {name: [line["step"] for line in logs[name]] for name in curves}
-    top = 1.04 * max(float(kl.sum(1).max()) for kl in curves.values())
-    end = max(step[-1] for step in steps.values())
+    top = 1.04 * max(float(kl.sum(1).max()) for _, kl in curves.values())
+    end = max(steps[-1] for steps, _ in curves.values())
     yield "<h2>How the levels came into use</h2>"
     yield paragraph(
         "The height of a band is what the code of that level says of a training image (its KL divergence). All "
         "pictures have the same scales."
     )
     yield '<div class="pair">'
-    for name, kl in curves.items():
+    for name, (steps, kl) in curves.items():
         yield chart(
-            partial(_curve, steps[name], kl, name, top, end),
+            partial(_curve, steps, kl, name, top, end),
             f"Stacked areas: information per level over the training of {name}",
             f"Training of {name}.",
         )

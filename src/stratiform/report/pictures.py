@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from stratiform import figures
 from stratiform.data.batches import in_order
 from stratiform.evaluation import explore
 from stratiform.report import findings
 from stratiform.report.html import chart, mosaic, paragraph
 from stratiform.report.measured import LN2, Measured
-from stratiform.training.log import read_log
+from stratiform.training.log import kl_over_training
 
 SAMPLES, REBUILT, COLUMNS = 60, 12, 12  # images shown
 BESIDE = 390  # pixels of one of two sweeps side by side
@@ -110,10 +108,9 @@ def tables(m: Measured) -> Iterator[str]:
 
 def information(m: Measured) -> Iterator[str]:
     levels = m.bound["levels"]
-    lines = [line for line in read_log(m.loaded.run.log) if line.get("kl")]
-    if not levels or len(lines) < 2:
+    steps, kl = kl_over_training(m.loaded.run.log)
+    if not levels or len(steps) < 2:
         return
-    kl, steps = np.array([line["kl"] for line in lines]), [line["step"] for line in lines]
     bits = {f"level {level['level']}": level["kl"] / LN2 for level in levels}
     used = [f"{level['active_units']} of {level['units']} units used" for level in levels]
     notes = [f"{b:.1f} bits; {units}" for b, units in zip(bits.values(), used, strict=True)]

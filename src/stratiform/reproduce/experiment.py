@@ -17,6 +17,8 @@ from stratiform.training.loop import train
 from stratiform.training.recipe import Recipe
 from stratiform.training.run import Loaded, Run, load
 
+UNUSED = 0.1  # nats per image: a level that pays less is not in use
+
 
 @dataclass(frozen=True, kw_only=True)
 class Workshop:

@@ -23,10 +23,9 @@ from stratiform.evaluation.explore import from_noise, noise
 from stratiform.evaluation.levels import levels
 from stratiform.evaluation.metrics import Metrics
 from stratiform.report.measured import Measured
-from stratiform.reproduce.experiment import Experiment, Findings, Rows, Workshop, per_run
+from stratiform.reproduce.experiment import UNUSED, Experiment, Findings, Rows, Workshop, per_run
 from stratiform.training.run import Loaded
 
-COLLAPSED = 0.1  # nats per image
 DRAWN = 12  # images of each row of the pictures
 FACTORS = ("label", "thickness", "slant")
 
@@ -85,12 +84,10 @@ def redrawn(model: LatentModel, level: int, n: int, seed: int = 0) -> torch.Tens
 def split(run: Measured, judge_file: Path, parts: int = 3) -> Mapping[str, Any]:
     """`levels --split-code`, kept with the run."""
     metrics = Metrics(run.loaded.run.metrics, run.loaded.run.weights)
-    name = f"levels, code split in {parts}"
-    found = metrics.get(name)
-    if found is None:
-        found = levels(run.loaded.model, run.data, split_code=parts, judge_file=judge_file).to_json()
-        metrics.put(name, found)
-    return found
+    return metrics.kept(
+        f"levels, code split in {parts}",
+        lambda: levels(run.loaded.model, run.data, split_code=parts, judge_file=judge_file).to_json(),
+    )
 
 
 def _levels(member: Member) -> Iterator[list[Any]]:
@@ -104,7 +101,7 @@ def _levels(member: Member) -> Iterator[list[Any]]:
 def _models(members: Sequence[Member]) -> list[list[Any]]:
     rows = []
     for name, own in _by_recipe(members).items():
-        unused = (sum(level["kl"] < COLLAPSED for level in m.run.bound["levels"]) for m in own)
+        unused = (sum(level["kl"] < UNUSED for level in m.run.bound["levels"]) for m in own)
         numbers = ([m.run.bound[key] for m in own] for key in ("bits_per_dim", "elbo"))
         aligned = [m.learnt["alignment"] for m in own]
         rows.append([name, len(own), *map(_spread, [*numbers, aligned]), " ".join(map(str, unused))])
@@ -130,9 +127,9 @@ def _said(members: Sequence[Member]) -> Iterator[str]:
     """What the paper reads off its Fig. 3, almost all the variation at the top layer, held against the numbers."""
     for name, own in _by_recipe([member for member in members if member.hierarchical]).items():
         shares = np.array([[level["factors"]["pixels"]["control"] for level in m.learnt["levels"]] for m in own])
-        unused = sum(m.run.bound["levels"][-1]["kl"] < COLLAPSED for m in own)
+        unused = sum(m.run.bound["levels"][-1]["kl"] < UNUSED for m in own)
         first = ", ".join(str(row.argmax() + 1) for row in shares)
         yield (
-            f"{name}: the top level is unused (below {COLLAPSED} nats) in {unused} of {len(own)} runs; most pixels "
+            f"{name}: the top level is unused (below {UNUSED} nats) in {unused} of {len(own)} runs; most pixels "
             f"change with level {first}, the largest total effect is {shares.max():.2f}."
         )

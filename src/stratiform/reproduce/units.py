@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from stratiform import figures
 from stratiform.data.batches import in_order
 from stratiform.evaluation.bound import evaluate
 from stratiform.evaluation.metrics import Metrics
-from stratiform.reproduce.experiment import Experiment, Findings, Rows, Workshop, per_run
-from stratiform.training.log import read_log
+from stratiform.reproduce.experiment import UNUSED, Experiment, Findings, Rows, Workshop, per_run
+from stratiform.training.log import kl_over_training
 from stratiform.training.run import Loaded
 
 IMAGES, SAMPLES = 1000, 500
-USED = 0.1  # nats per image
 
 
 def bounds(workshop: Workshop, experiment: Experiment) -> Findings:
@@ -36,12 +34,12 @@ def bounds(workshop: Workshop, experiment: Experiment) -> Findings:
             _pm(found["log_likelihood_bound"], found["log_likelihood_bound_stderr"]),
             " ".join(f"{level['kl']:.2f}" for level in levels),
             " + ".join(str(level["active_units"]) for level in levels),
-            sum(level["kl"] > USED for level in levels),
+            sum(level["kl"] > UNUSED for level in levels),
             loaded.recipe.training.steps,
             loaded.run.seconds(),
         ])  # fmt: skip
         if seed == workshop.seeds[0]:
-            pictures[name] = kl_over_training(loaded)
+            pictures[name] = curve(loaded)
     columns = ("recipe", "seed", "ELBO", f"bound, {SAMPLES} samples", "KL per level", "active units", "levels in use")
     table = Rows(f"{IMAGES} test images, nats per image, levels bottom to top", (*columns, "steps", "seconds"), rows)
     return Findings(tables=(table,), pictures=pictures)
@@ -49,20 +47,17 @@ def bounds(workshop: Workshop, experiment: Experiment) -> Findings:
 
 def measured(workshop: Workshop, name: str, loaded: Loaded) -> dict[str, Any]:
     """`evaluate` with SAMPLES samples on IMAGES test images, kept with the run."""
-    metrics, key = Metrics(loaded.run.metrics, loaded.run.weights), f"bound of {SAMPLES} on {IMAGES}"
-    found = metrics.get(key)
-    if found is None:
+
+    def measure() -> dict[str, Any]:
         batches = in_order(workshop.data(name), limit=IMAGES, seed=0)
-        found = evaluate(loaded.model, loaded.spec, batches, samples=SAMPLES, seed=0).to_json()
-        metrics.put(key, found)
-    return found
+        return evaluate(loaded.model, loaded.spec, batches, samples=SAMPLES, seed=0).to_json()
+
+    return Metrics(loaded.run.metrics, loaded.run.weights).kept(f"bound of {SAMPLES} on {IMAGES}", measure)
 
 
-def kl_over_training(loaded: Loaded) -> Figure:
-    lines = [line for line in read_log(loaded.run.log) if "kl" in line]
+def curve(loaded: Loaded) -> Figure:
     return figures.kl_over_training(
-        [line["step"] for line in lines],
-        np.array([line["kl"] for line in lines]),
+        *kl_over_training(loaded.run.log),
         title=f"KL of each level, {loaded.recipe.name}",
         caption="Training batches; nats per image, levels stacked from the bottom.",
     )

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stratiform.errors import Failed
 from stratiform.files import write_text
 
@@ -43,6 +45,12 @@ class Log:
         """Returns when the lines are on the disk: a saved state must not outlive the log of its steps."""
         with self.path.open("rb+") as file:
             os.fsync(file.fileno())
+
+
+def kl_over_training(path: Path) -> tuple[list[int], np.ndarray]:
+    """The steps at which a log tells the KL of every level, and those KLs, [T, L] bottom -> top, in nats per image."""
+    lines = [line for line in read_log(path) if line.get("kl")]
+    return [line["step"] for line in lines], np.array([line["kl"] for line in lines])
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

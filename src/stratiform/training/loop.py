@@ -57,7 +57,7 @@ def _train(recipe: Recipe, run: Run, until: int, *, data: Data, device: torch.de
         if recipe.training.starts > 1 and not run.state.exists():
             watch(audition(recipe, run, partial(_train, data=data, device=device, watch=watch)))
             state.restore(run.state)
-        _Session(run, data, state, device, watch).go(until)
+        _Session(run, data, state, device, watch, until).go()
 
 
 def seed_step(device: torch.device, seed: int) -> None:
@@ -98,17 +98,19 @@ def find_device(name: str) -> torch.device:
 class _Session:
     """One process's part of a run."""
 
-    def __init__(self, run: Run, data: Data, state: TrainState, device: torch.device, watch: Watch) -> None:
+    def __init__(
+        self, run: Run, data: Data, state: TrainState, device: torch.device, watch: Watch, until: int
+    ) -> None:
         self.run, self.data, self.state, self.device, self.watch = run, data, state, device, watch
+        self.until = until  # the last step to take now
         self.recipe, self.training = state.recipe, state.recipe.training
         self.log, self.timing = Log(run.log, state.step), Log(run.timing, self.training.steps)
         self.first, self.began = state.step, time.perf_counter()
         self.saved = self.began
 
-    def go(self, until: int) -> None:
+    def go(self) -> None:
         """All steps that are left up to that one."""
-        steps, ends, state = self.training.steps, self.recipe.stage_ends(), self.state
-        self.until = until
+        steps, until, ends, state = self.training.steps, self.until, self.recipe.stage_ends(), self.state
         parameters = sum(parameter.numel() for parameter in state.model.parameters())
         self.watch(Began(self.run.path, state.step, steps, parameters, self.data.notes))
         batches = Batches(self.data, self.training.batch, seed=state.seed, device=self.device)
