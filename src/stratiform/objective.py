@@ -15,6 +15,7 @@ from torch import Tensor
 from stratiform.core.hierarchy import from_prior
 from stratiform.core.latent import Terms
 from stratiform.core.model import LatentModel
+from stratiform.core.posterior import sample
 from stratiform.distributions import Gaussian, total
 from stratiform.errors import UserError
 
@@ -165,13 +166,17 @@ OBJECTIVES: dict[str, type[Objective]] = {
 
 def terms_for(objective: Objective, model: LatentModel, x: Tensor, beta: Tensor, seen: Tensor | None = None) -> Terms:
     """The terms that the objective reads: those of the model, or for STL and DReG those of its `score`."""
-    terms: Terms = model(x, seen)
     if not isinstance(objective, IWAE) or objective.gradient == "reparameterised":
-        return terms
-    z = {level: latent.z for level, latent in enumerate(terms.latents)}
-    if objective.gradient == "dreg":  # to phi: sum_i w~_i^2 (d log w_i / d z) (d z / d phi), with w~ = w / sum w
-        share = objective.log_weight(terms, beta).detach().softmax(1)  # once here, once in the gradient of the bound
-        z = {level: _slowed(value, share.reshape(-1, *[1] * (value.dim() - 1))) for level, value in z.items()}
+        return model(x, seen)  # type: ignore[no-any-return]
+    if objective.gradient == "stl":
+        drawn = model.encode(x if seen is None else seen, sample)
+        return model.score(x, {level: latent.z for level, latent in enumerate(drawn)}, seen)
+    terms: Terms = model(x, seen)
+    share = objective.log_weight(terms, beta).detach().softmax(1)  # once here, once in the gradient of the bound:
+    z = {  # to phi sum_i w~_i^2 (d log w_i / d z) (d z / d phi), with w~ = w / sum w
+        level: _slowed(latent.z, share.reshape(-1, *[1] * (latent.z.dim() - 1)))
+        for level, latent in enumerate(terms.latents)
+    }
     return model.score(x, z, seen)
 
 
