@@ -30,17 +30,18 @@ class Masked(nn.Conv2d):
 class TinyCausal(nn.Module):
     """A causal network of two masked layers, f(z) [B, features] added between them everywhere."""
 
+    groups = 1
+
     def __init__(self, spec: ImageSpec, outputs: int, features: int = 0, width: int = 4) -> None:
         super().__init__()
         self.first, self.last = Masked(spec.channels, width, own=False), Masked(width, outputs, own=True)
         self.condition = nn.Linear(features, width) if features else None
-        self.size = spec.shape[1:]
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         return self.last(torch.tanh(self.first(x) + self._conditioned(h)))
 
-    def stepper(self, h: Tensor) -> Stepper:
-        height, width = self.size
+    def stepper(self, h: Tensor, size: tuple[int, int]) -> Stepper:
+        height, width = size
         hidden = h.new_zeros(len(h), self.last.in_channels, height + 2, width + 2)
         condition = self._conditioned(h)
 

@@ -69,8 +69,8 @@ def test_densities_are_at_least_float32_and_scales_clamped() -> None:
 @pytest.mark.parametrize(
     ("bins", "names"),
     [
-        (2, ("bernoulli", "laplace", "gaussian", "logistic")),
-        (17, ("laplace", "gaussian", "logistic")),
+        (2, ("bernoulli", "laplace", "gaussian", "logistic", "softmax", "mixture")),
+        (17, ("laplace", "gaussian", "logistic", "softmax", "mixture")),
         (None, ("laplace", "gaussian", "logistic")),
     ],
 )
@@ -111,4 +111,5 @@ def test_every_dialect_says_that_it_is_not_normalised() -> None:
         "logistic-openai",
         "logistic-iaf",
         "logistic-agave",
+        "mixture-openai",
     ]

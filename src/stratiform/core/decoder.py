@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,18 +21,27 @@ class Head(nn.Module):
 
     Attributes:
         outputs: P, the channels that the network must give.
+        channel_of: the image's channel that each of them describes; None where they describe all channels together.
 
     Raises:
         UserError: the likelihood is no distribution for data of this spec.
     """
+
+    channel_of: tuple[int, ...] | None
 
     def __init__(self, likelihood: Likelihood, spec: ImageSpec) -> None:
         super().__init__()
         likelihood.check(spec.bins)
         self.likelihood, self.channels, self.bins = likelihood, spec.channels, spec.bins
         self.kind = HEADS[likelihood.name]
+        if self.kind.raw is not None:
+            self.outputs = self.kind.raw.outputs(spec.channels, spec.bins or 0, likelihood.mixtures)
+            each = self.outputs // spec.channels
+            self.channel_of = None if self.kind.raw.coupled else tuple(i // each for i in range(self.outputs))
+            return
         per_pixel = likelihood.learn == "pixel" and self.kind.binned is not None
         self.outputs = 2 * spec.channels if per_pixel else spec.channels
+        self.channel_of = tuple(i % spec.channels for i in range(self.outputs))
         if self.kind.binned is not None:
             shape = (spec.channels, 1, 1) if likelihood.learn in ("channel", "pixel") else (1, 1, 1)
             start = torch.full(shape, math.log(likelihood.scale))
@@ -43,6 +52,9 @@ class Head(nn.Module):
 
     def forward(self, raw: Tensor) -> Image:
         raw = at_least_float(raw)
+        if self.kind.raw is not None:
+            assert self.bins is not None  # by Likelihood.check
+            return self.kind.raw.make(raw, self.channels, self.bins)
         location = raw[:, : self.channels]
         if self.kind.binned is None:
             return Bernoulli(location)
@@ -82,19 +94,37 @@ class Factorised(Decoder):
 
 
 Stepper = Callable[[int, int, Tensor], Tensor]
-"""(i, j, x) -> the parameters [B, P] of pixel (i, j), from the pixels of x [B, C, H, W] before it; in raster order."""
+"""(i, j, x) -> the parameters [B, P] of pixel (i, j), from what x [B, C, H, W] holds before it; in raster order.
+
+Where the network has groups, a pixel is asked for once per channel, and x holds the channels before that one.
+"""
 
 
 class CausalNet(Protocol):
-    """A network whose output at (i, j) reads only the pixels before (i, j) in raster order."""
+    """A network whose output at (i, j) reads only the pixels before (i, j) in raster order.
+
+    Attributes:
+        groups: 1, or C: the parameters of a channel read the channels before it of their own pixel, too.
+    """
+
+    groups: int
 
     def __call__(self, x: Tensor, h: Tensor) -> Tensor:
         """x [B, C, H, W], f(z) -> parameters [B, P, H, W]."""
         ...
 
-    def stepper(self, h: Tensor) -> Stepper:
-        """The same parameters pixel by pixel, from a cache."""
+    def stepper(self, h: Tensor, size: tuple[int, int]) -> Stepper:
+        """The same parameters pixel by pixel, for images of size (H, W), from a cache."""
         ...
+
+
+@dataclass(frozen=True)
+class Growing:
+    """Images while they are drawn, row by row."""
+
+    x: Tensor  # [B, C, H, W]; what is not yet drawn is 0
+    rows: int  # that are done
+    log_known: Tensor  # [B], sum of log p(x_ij | earlier pixels) over the known pixels of these rows, in nats
 
 
 @dataclass(frozen=True)
@@ -114,16 +144,46 @@ class AutoregressiveImage:
     def log_prob(self, x: Tensor) -> Tensor:
         return total(self.log_prob_each(x))
 
+    def sample(self, generator: Generator | None = None, temperature: float = 1.0) -> Tensor:
+        for growing in self.grow(generator, temperature):
+            last = growing.x
+        return last
+
     @torch.no_grad()
-    def sample(self, generator: Generator | None = None) -> Tensor:
+    def grow(
+        self,
+        generator: Generator | None = None,
+        temperature: float = 1.0,
+        x: Tensor | None = None,
+        known: Tensor | None = None,
+    ) -> Iterator[Growing]:
+        """Draws pixel after pixel; yields after every row.
+
+        Args:
+            x: images [B, C, H, W] of which some pixels are known.
+            known: which, bool [H, W]; they keep their values. What is drawn around them follows from the pixels
+                before it alone: with known pixels after it, `log_known` is the importance weight of the completion.
+        """
         channels, height, width = self.shape
-        x = self.h.new_zeros(len(self.h), channels, height, width)
-        step = self.net.stepper(self.h)
+        image = self.h.new_zeros(len(self.h), channels, height, width)
+        log_known = image.new_zeros(len(image))
+        step = self.net.stepper(self.h, (height, width))
         for i in range(height):
             for j in range(width):
-                pixel: Image = self.head(step(i, j, x)[:, :, None, None])
-                x[:, :, i : i + 1, j : j + 1] = pixel.sample(generator)
-        return x
+                here = image[:, :, i : i + 1, j : j + 1]
+                if x is not None and known is not None and known[i, j]:
+                    here.copy_(x[:, :, i : i + 1, j : j + 1])
+                    log_known = log_known + self._pixel(step(i, j, image)).log_prob(here)
+                    continue
+                for group in range(self.net.groups):
+                    drawn = self._pixel(step(i, j, image)).sample(generator, temperature)
+                    mine = slice(group, group + 1) if self.net.groups > 1 else slice(None)
+                    here[:, mine] = drawn[:, mine]
+            yield Growing(image, i + 1, log_known)
+
+    def _pixel(self, parameters: Tensor) -> Image:
+        image: Image = self.head(parameters[:, :, None, None])
+        return image
 
 
 class Autoregressive(Decoder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +77,18 @@ class LatentModel(nn.Module):
     def encode(self, x: Tensor, draw: Draw = mean) -> tuple[Latent, ...]:
         """x [B, C, H, W] -> the levels' draws, bottom -> top; the codes are their z."""
         return self.hierarchy.descend(len(x), self.posterior.pick(x, draw))[1]
+
+    @torch.no_grad()
+    def initialise(self, x: Tensor) -> None:
+        """Sets what takes its first scale from data (`from_data`: weight normalisation) on x [B, C, H, W]."""
+        fresh: list[Any] = [module for module in self.modules() if hasattr(module, "from_data")]
+        if not fresh:
+            return
+        training = self.training
+        for module in fresh:
+            module.from_data = True
+        self.eval()(x)
+        self.train(training)
 
     def decode(self, n: int, pick: Pick, prior: Guide | None = None) -> Image:
         """The distribution over n images whose levels are drawn by `pick`."""

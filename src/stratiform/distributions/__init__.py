@@ -9,9 +9,11 @@ from typing import Literal
 
 from torch import Tensor
 
-from stratiform.distributions import families, logistic
+from stratiform.distributions import families, logistic, mixture
 from stratiform.distributions.gaussian import Gaussian, gaussian_kl, gaussian_product
 from stratiform.distributions.image import Bernoulli, Binned, Density, Image
+from stratiform.distributions.mixture import Mixture
+from stratiform.distributions.softmax import Softmax
 from stratiform.distributions.tools import Distribution, total
 from stratiform.errors import UserError
 
@@ -19,12 +21,22 @@ Make = Callable[[Tensor, Tensor, int], Image]  # (mean, log_scale, bins) -> a di
 
 
 @dataclass(frozen=True)
+class Raw:
+    """A likelihood of which the network gives every number."""
+
+    outputs: Callable[[int, int, int], int]  # (channels, bins, mixtures) -> numbers per pixel
+    make: Callable[[Tensor, int, int], Image]  # (network's outputs, channels, bins) -> a distribution over images
+    coupled: bool  # its channels depend on each other
+
+
+@dataclass(frozen=True)
 class HeadKind:
-    """One named likelihood: what it is, and how its values are made of a location and a log-scale."""
+    """One named likelihood: how it is made of a location and a log-scale, or of many numbers; neither: Bernoulli."""
 
     title: str
-    binned: Make | None = None  # None: binary data only
+    binned: Make | None = None
     density: families.Family | None = None  # the plain density, for continuous data
+    raw: Raw | None = None
     normalised: bool = True  # its masses sum to 1
 
 
@@ -32,14 +44,26 @@ def _location_scale(title: str, family: families.Family) -> HeadKind:
     return HeadKind(title, partial(Binned, family), family)
 
 
+def _mixture(dialect: Literal["exact", "openai"]) -> Raw:
+    def outputs(channels: int, bins: int, mixtures: int) -> int:
+        return mixture.outputs(channels, mixtures)
+
+    return Raw(outputs, partial(Mixture.from_raw, dialect=dialect), coupled=True)
+
+
+SOFTMAX = Raw(lambda channels, bins, mixtures: channels * bins, Softmax.from_raw, coupled=False)
+
 HEADS: dict[str, HeadKind] = {
     "bernoulli": HeadKind("binary pixels"),
     "laplace": _location_scale("Laplace, binned", families.Laplace()),
     "gaussian": _location_scale("Gaussian, binned", families.Normal()),
     "logistic": _location_scale("discretised logistic", families.Logistic()),
+    "softmax": HeadKind("softmax over grey levels", raw=SOFTMAX),
+    "mixture": HeadKind("mixture of discretised logistics, channels coupled", raw=_mixture("exact")),
     "logistic-openai": HeadKind("PixelCNN++'s approximate code", logistic.openai, normalised=False),
     "logistic-iaf": HeadKind("IAF's code, without tails", logistic.iaf, normalised=False),
     "logistic-agave": HeadKind("AGAVE's Eq. 8, without tails", logistic.agave, normalised=False),
+    "mixture-openai": HeadKind("PixelCNN++'s approximate mixture", raw=_mixture("openai"), normalised=False),
 }
 
 
@@ -48,11 +72,14 @@ class Likelihood:
     """p(x | h), by name. Scales are in units of the image's range [0, 1]."""
 
     name: str = "laplace"
-    """bernoulli (binary images); laplace, gaussian, logistic (grey levels, or continuous); or a dialect, see HEADS"""
+    """bernoulli (binary images); laplace, gaussian, logistic (grey levels, or continuous); softmax, mixture (grey
+    levels, the network gives every number); or a dialect, see HEADS"""
     scale: float = 0.125
-    """the scale (Laplace's b, Gaussian's sigma), or where learning starts"""
+    """the scale (Laplace's b, Gaussian's sigma), or where learning starts; not of softmax and mixture"""
     learn: Literal["no", "image", "channel", "pixel"] = "no"
     """learn one scale for all, one per channel, or let the network give one per pixel and channel"""
+    mixtures: int = 10
+    """components of a mixture"""
     density: bool = False
     """train the plain density on quantised images, as the reference VLAE does; evaluation is binned all the same"""
 
@@ -61,6 +88,9 @@ class Likelihood:
             raise UserError(f"likelihood {self.name!r} is unknown; choose one of {', '.join(HEADS)}")
         if not self.scale > 0.0:
             raise UserError(f"the likelihood's scale is {self.scale}; it must be above 0, for instance 0.125")
+
+        if self.mixtures < 1:
+            raise UserError(f"the likelihood's mixtures are {self.mixtures}; give 1 or more, for instance 10")
 
     def check(self, bins: int | None) -> None:
         """Refuses data that this likelihood is no distribution for.
@@ -87,12 +117,12 @@ def fitting(bins: int | None) -> tuple[str, ...]:
 
 
 def _fits(kind: HeadKind, bins: int | None) -> bool:
-    if kind.binned is None:
+    if kind.binned is None and kind.raw is None:
         return bins == 2
     return bins is not None or kind.density is not None
 
 
 __all__ = [
     "HEADS", "Bernoulli", "Binned", "Density", "Distribution", "Gaussian", "HeadKind", "Image", "Likelihood",
-    "fitting", "gaussian_kl", "gaussian_product", "total",
+    "Mixture", "Softmax", "fitting", "gaussian_kl", "gaussian_product", "total",
 ]  # fmt: skip

@@ -29,8 +29,8 @@ class Image(Protocol):
         """[B, C, H, W] -> log p(x), [B], in nats."""
         ...
 
-    def sample(self, generator: Generator | None = None) -> Tensor:
-        """[B, C, H, W], on the grid of the data."""
+    def sample(self, generator: Generator | None = None, temperature: float = 1.0) -> Tensor:
+        """[B, C, H, W], on the grid of the data; the spread of every pixel's distribution times `temperature`."""
         ...
 
     @property
@@ -51,8 +51,9 @@ class Bernoulli:
     def log_prob(self, x: Tensor) -> Tensor:
         return total(self.log_prob_each(x))
 
-    def sample(self, generator: Generator | None = None) -> Tensor:
-        return torch.bernoulli(self.mean, generator=generator)
+    def sample(self, generator: Generator | None = None, temperature: float = 1.0) -> Tensor:
+        u = torch.rand(self.logits.shape, generator=generator, dtype=self.logits.dtype, device=self.logits.device)
+        return (self.logits > temperature * torch.logit(u)).to(self.logits)
 
     @property
     def mean(self) -> Tensor:
@@ -73,8 +74,8 @@ class Density:
     def log_prob(self, x: Tensor) -> Tensor:
         return total(self.log_prob_each(x))
 
-    def sample(self, generator: Generator | None = None) -> Tensor:
-        return _draw(self.family, self.mean, self.log_scale, generator)
+    def sample(self, generator: Generator | None = None, temperature: float = 1.0) -> Tensor:
+        return _draw(self.family, self.mean, self.log_scale, generator, temperature)
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,9 @@ class Binned:
         half = 0.5 / (self.bins - 1)
         return torch.where(x < half, lowest, torch.where(x > 1.0 - half, highest, inner))
 
-    def sample(self, generator: Generator | None = None) -> Tensor:
+    def sample(self, generator: Generator | None = None, temperature: float = 1.0) -> Tensor:
         """The level whose bin a draw falls into: exact for open tails; what "cut" loses goes to the edge levels."""
-        value = _draw(self.family, self.mean, self.log_scale, generator)
+        value = _draw(self.family, self.mean, self.log_scale, generator, temperature)
         top = self.bins - 1
         level = torch.round(value * top) if self.grid == "centred" else torch.floor(value * self.bins)
         return level.clamp(0, top) / top
@@ -126,7 +127,7 @@ class Binned:
         return 1.0 / (self.bins - 1) if self.grid == "centred" else 1.0 / self.bins
 
 
-def _draw(family: Family, mean: Tensor, log_scale: Tensor, generator: Generator | None) -> Tensor:
+def _draw(family: Family, mean: Tensor, log_scale: Tensor, generator: Generator | None, temperature: float) -> Tensor:
     u = torch.rand(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
     tiny = torch.finfo(u.dtype).eps
-    return mean + family.quantile(u.clamp(tiny, 1.0 - tiny)) * torch.exp(log_scale)
+    return mean + family.quantile(u.clamp(tiny, 1.0 - tiny)) * torch.exp(log_scale) * temperature

@@ -35,8 +35,8 @@ class Dialect:
     def log_prob(self, x: Tensor) -> Tensor:
         return total(self.log_prob_each(x))
 
-    def sample(self, generator: Generator | None = None) -> Tensor:
-        return self.exact.sample(generator)
+    def sample(self, generator: Generator | None = None, temperature: float = 1.0) -> Tensor:
+        return self.exact.sample(generator, temperature)
 
     @property
     def mean(self) -> Tensor:
@@ -45,7 +45,7 @@ class Dialect:
 
 def openai(mean: Tensor, log_scale: Tensor, bins: int) -> Dialect:
     """PixelCNN++'s code: sums to 1 within 1e-5."""
-    return Dialect(Binned(Logistic(), mean, log_scale, bins), _openai_mass)
+    return Dialect(Binned(Logistic(), mean, log_scale, bins), openai_mass)
 
 
 def iaf(mean: Tensor, log_scale: Tensor, bins: int) -> Dialect:
@@ -58,7 +58,8 @@ def agave(mean: Tensor, log_scale: Tensor, bins: int) -> Binned:
     return Binned(Logistic(), mean, log_scale, bins, "cells", "cut")
 
 
-def _openai_mass(exact: Binned, x: Tensor) -> Tensor:
+def openai_mass(exact: Binned, x: Tensor) -> Tensor:
+    """Elementwise, as `Binned.log_mass`; a mass below 1e-5 is density times width."""
     step = 1.0 / (exact.bins - 1)
     mass = exact.log_mass(x)
     offset = (x - exact.mean) * torch.exp(-exact.log_scale)

@@ -114,6 +114,9 @@ class _Session:
         parameters = sum(parameter.numel() for parameter in state.model.parameters())
         self.watch(Began(self.run.path, state.step, steps, parameters, self.data.notes))
         batches = Batches(self.data, self.training.batch, seed=state.seed, device=self.device)
+        if state.step == 0:
+            seed_step(self.device, mix(state.seed))
+            state.initialise(batches.at(0))
         state.model.train()
         while state.step < until:
             seed_step(self.device, mix(state.seed, state.step, 0))

@@ -83,12 +83,10 @@ class ActivePlayer:
         if self.player.data == "own samples":
             x = own_samples(self.part, len(x))
         self.optimiser.zero_grad()
-        with self.autocast:
-            loss, record = self.step(x, beta)
-        loss.backward()
+        record = self._backward(x, beta)
         gradients = [parameter.grad for parameter in self.trained.values() if parameter.grad is not None]
         total = torch.nn.utils.get_total_norm(gradients, foreach=True)
-        norm, loss_value = torch.stack([total, loss.detach()]).tolist()
+        norm, loss_value = torch.stack([total, record["loss"]]).tolist()
         if not (math.isfinite(norm) and math.isfinite(loss_value)):
             raise NonFinite(record, norm, x)
         self._remember(record | {"grad_norm": total})
@@ -101,6 +99,17 @@ class ActivePlayer:
             group["lr"] = lr
         self.optimiser.step()
         return Move(norm, limit, taken=True)
+
+    def _backward(self, x: Tensor, beta: Tensor) -> dict[str, Tensor]:
+        """Adds the gradient of the loss over the batch, part by part where the recipe accumulates; its record."""
+        sums: dict[str, Tensor] = {}
+        for part in x.chunk(self.training.accumulate):
+            share = len(part) / len(x)
+            with self.autocast:
+                loss, record = self.step(part, beta)
+            (loss * share if share < 1 else loss).backward()
+            sums = {name: sums.get(name, 0.0) + share * value for name, value in record.items()}
+        return sums
 
     def _remember(self, record: Mapping[str, Tensor]) -> None:
         torch._foreach_add_(list(self.sums.values()), [record[name].to(self.sums[name]) for name in self.sums])

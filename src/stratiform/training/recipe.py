@@ -48,22 +48,25 @@ class Optimiser:
     """steps until the peak, linearly; up to 1: a share of the stage"""
     decay: Literal["constant", "linear", "cosine"] = "constant"
     """from the peak to zero at the stage's end"""
+    shrink: float = 1.0
+    """factor per step on top of that (PixelCNN++: 0.999995)"""
 
     def __post_init__(self) -> None:
         _require(self.lr > 0, "optimiser.lr", self.lr, "a number above 0, for instance 1e-3")
         _require(self.eps > 0, "optimiser.eps", self.eps, "a number above 0, for instance 1e-8")
         _require(all(0 <= b < 1 for b in self.betas), "optimiser.betas", self.betas, "two numbers from 0 to below 1")
         _require(self.weight_decay >= 0, "optimiser.weight-decay", self.weight_decay, "0 or more")
+        _require(0 < self.shrink <= 1, "optimiser.shrink", self.shrink, "a number above 0, up to 1")
         _require(self.warmup >= 0, "optimiser.warmup", self.warmup, "0 or more")
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of step 0 ... steps - 1 of a stage."""
-        warm = _in_steps(self.warmup, steps)
+        warm, peak = _in_steps(self.warmup, steps), self.lr * self.shrink**step
         if step < warm:
-            return self.lr * min(1.0, (step + 1) / warm)
+            return peak * min(1.0, (step + 1) / warm)
         left = 1.0 - (step - warm) / max(steps - warm, 1.0)
         shape = {"constant": 1.0, "linear": left, "cosine": 0.5 - 0.5 * math.cos(math.pi * left)}
-        return self.lr * shape[self.decay]
+        return peak * shape[self.decay]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +127,8 @@ class Training:
     """optimiser steps, all stages together"""
     batch: int = 128
     """images per step"""
+    accumulate: int = 1
+    """parts that a batch goes through the network in, their gradients summed: less memory, the same step"""
     seed: int = 0
     """where all random choices start"""
     starts: int = 1
@@ -158,7 +163,16 @@ class Training:
     """cpu, cuda, cuda:1 ...; auto: a GPU if there is one"""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "starts", "log_every", "evaluate_every", "evaluate_images", "save_every"):
+        for name in (
+            "steps",
+            "batch",
+            "accumulate",
+            "starts",
+            "log_every",
+            "evaluate_every",
+            "evaluate_images",
+            "save_every",
+        ):
             value = getattr(self, name)
             _require(value >= 1, f"training.{name.replace('_', '-')}", value, "1 or more")
         _require(0 < self.audition <= self.steps, "training.audition", self.audition, f"up to {self.steps} steps")

@@ -65,6 +65,13 @@ class TrainState:
             decay = min(decay, (1 + self.step) / (10 + self.step))
             torch._foreach_lerp_(*self._both, 1 - decay)
 
+    @torch.no_grad()
+    def initialise(self, x: Tensor) -> None:
+        """Before the first step: what takes its first scale from data takes it from x [B, C, H, W]."""
+        self.model.initialise(x)
+        for average, weights in zip(*self._both, strict=True):
+            average.copy_(weights)
+
     def networks(self) -> dict[str, Tensor]:
         """The weights and their average, live, by name."""
         named = {f"weights/{name}": value for name, value in self.model.state_dict().items()}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Generator, Tensor
+import itertools
+from itertools import islice
 
+import torch
+from torch import Generator, Tensor, nn
+
+from stratiform.core.decoder import Autoregressive, CausalNet, Stepper
 from stratiform.evaluation.laws.case import Broken, Case, apart, near, random_images
 from stratiform.evaluation.laws.probability import some_pixels
 from stratiform.spec import ImageSpec
@@ -13,32 +17,40 @@ MOST_STEPS = 64  # pixels, in raster order, on which the stepper and the sampler
 
 
 def pixels_see_only_earlier_ones(case: Case) -> str:
-    """The Jacobian of a pixel's parameters is zero at it and after it in raster order, and not zero just before it."""
+    """The Jacobian of a pixel's parameters is zero at it and after it in raster order, and not zero just before it.
+
+    Where the network has groups, what describes a channel may read the channels before it of the same pixel.
+    """
     decoder = case.autoregressive()
     x = random_images(ImageSpec(*case.spec.shape, bins=None), 1).requires_grad_(True)
     parameters = decoder.net(x, case.features(1))
-    _, height, width = case.spec.shape
-    for i, j in some_pixels(case):
-        here = i * width + j
-        (gradient,) = torch.autograd.grad(_mixed(parameters[0, :, i, j]), x, retain_graph=True, materialize_grads=True)
-        per_pixel = gradient[0].abs().sum(0).flatten()
-        if per_pixel[here:].any():
-            raise Broken(f"pixel ({i}, {j}) sees itself or a later one")
-        if here and not per_pixel[max(0, here - width) : here].any():
+    channels, height, width = case.spec.shape
+    for (i, j), group in itertools.product(some_pixels(case), range(decoder.net.groups)):
+        here, mine = i * width + j, _of_group(decoder, group)
+        mixed = _mixed(parameters[0, mine, i, j])
+        (gradient,) = torch.autograd.grad(mixed, x, retain_graph=True, materialize_grads=True)
+        in_order = gradient[0].permute(1, 2, 0).flatten()  # pixel after pixel, channel after channel
+        if in_order[here * channels + group :].any():
+            raise Broken(f"pixel ({i}, {j}), channel {group} sees itself or what comes later")
+        if here and not in_order[max(0, here - width) * channels : here * channels].any():
             raise Broken(f"pixel ({i}, {j}) sees none of the row of pixels before it")
+        if group and not in_order[here * channels : here * channels + group].any():
+            raise Broken(f"pixel ({i}, {j}), channel {group} sees no earlier channel of its own")
     return f"{len(some_pixels(case))} pixels of {height} x {width}"
 
 
 def stepper_is_the_network(case: Case) -> str:
-    """The cached stepper's parameters equal the full network's within 1e-10, given the earlier pixels alone."""
+    """The cached stepper's parameters equal the full network's within 1e-10, given what comes earlier alone."""
     decoder = case.autoregressive()
     whole, f = case.x[:2], case.features(2)
     with torch.no_grad():
-        parameters, step, worst = decoder.net(whole, f), decoder.net.stepper(f), 0.0
+        parameters, step, worst = decoder.net(whole, f), decoder.net.stepper(f, case.spec.shape[1:]), 0.0
         seen = torch.zeros_like(whole)
-        for i, j in _first_pixels(case):
-            worst = max(worst, apart(step(i, j, seen), parameters[:, :, i, j]))
-            seen[:, :, i, j] = whole[:, :, i, j]
+        for (i, j), group in itertools.product(_first_pixels(case), range(decoder.net.groups)):
+            mine = _of_group(decoder, group)
+            worst = max(worst, apart(step(i, j, seen)[:, mine], parameters[:, mine, i, j]))
+            filled = slice(group, group + 1) if decoder.net.groups > 1 else slice(None)
+            seen[:, filled, i, j] = whole[:, filled, i, j]
     if worst > 1e-10:
         raise Broken(f"the stepper's parameters differ by {worst:.2g}, allowed 1e-10")
     return f"parameters within {worst:.1g}"
@@ -48,14 +60,34 @@ def sampler_is_the_network(case: Case) -> str:
     """For the same noise, sampling pixel by pixel from the cache gives the picture that the full network gives."""
     decoder = case.autoregressive()
     f = case.features(2)
-    with torch.no_grad():
-        fast = decoder(f).sample(Generator().manual_seed(6))
-        slow, generator = torch.zeros_like(fast), Generator().manual_seed(6)
-        for i, j in _first_pixels(case):
-            pixel = decoder.head(decoder.net(slow, f)[:, :, i : i + 1, j : j + 1])
-            slow[:, :, i : i + 1, j : j + 1] = pixel.sample(generator)
-    at = tuple(torch.tensor(_first_pixels(case)).T)
-    return near("pictures", fast[:, :, *at], slow[:, :, *at], 1e-9)
+    plain = Autoregressive(_Uncached(decoder.net), decoder.head, decoder.shape)
+    rows = -(-min(case.spec.height * case.spec.width, MOST_STEPS) // case.spec.width)
+    fast, slow = (
+        next(islice(which(f).grow(Generator().manual_seed(6)), rows - 1, None)).x[:, :, :rows]
+        for which in (decoder, plain)
+    )
+    return near("pictures", fast, slow, 1e-9)
+
+
+class _Uncached(nn.Module):
+    """The network, its stepper a full pass for every pixel."""
+
+    def __init__(self, net: CausalNet) -> None:
+        super().__init__()
+        self.net, self.groups = net, net.groups
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        return self.net(x, h)
+
+    def stepper(self, h: Tensor, size: tuple[int, int]) -> Stepper:
+        return lambda i, j, x: self.net(x, h)[:, :, i, j]
+
+
+def _of_group(decoder: Autoregressive, group: int) -> list[int]:
+    """Which parameters describe this group's channels."""
+    if decoder.net.groups == 1 or decoder.head.channel_of is None:
+        return list(range(decoder.head.outputs))
+    return [index for index, channel in enumerate(decoder.head.channel_of) if channel == group]
 
 
 def _first_pixels(case: Case) -> list[tuple[int, int]]:
