@@ -29,7 +29,7 @@ ALLOWED = {
     "objective": ("core", "distributions"),
     "models": ("core", "distributions", "nn"),
     "data": (),
-    "training": ("models", "objective", "data", "core", "evaluation.bound"),
+    "training": ("models", "objective", "data", "core", "evaluation.bound", "evaluation.clustered"),
     "recipes": ("training.recipe", "models", "objective", "data.config", "distributions"),
     "evaluation": ("core", "data", "edit"),
     "figures": ("evaluation",),

@@ -7,11 +7,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from stratiform.data.batches import in_order
+from stratiform.data.source import load
 from stratiform.errors import UserError
+from stratiform.evaluation.clustered import lead_of_the_top
+from stratiform.training import starts
 from stratiform.training.events import Chosen, Event
 from stratiform.training.log import read_log
 from stratiform.training.loop import train
 from stratiform.training.run import Run
+from stratiform.training.run import load as load_run
 from stratiform.training.starts import heard, start
 from tiny import tiny
 
@@ -30,12 +35,14 @@ def test_the_best_start_goes_on_as_if_it_had_been_the_only_one(tmp_path: Path) -
     (chosen,) = [event for event in events if isinstance(event, Chosen)]
     alone = [trained(tmp_path / str(index), start(recipe, index))[0] for index in range(3)]
     bounds = [heard_until(one, 20) for one in alone]
-    assert chosen.bounds == pytest.approx(bounds) and chosen.start == bounds.index(max(bounds))
+    assert (
+        chosen.worths == pytest.approx(bounds) and chosen.by == "bound" and chosen.start == bounds.index(max(bounds))
+    )
     assert len(set(bounds)) == 3
     ours, theirs = load_file(run.weights), load_file(alone[chosen.start].weights)
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     first, *rest = read_log(run.log)
-    assert first == {"step": 0, "chosen": chosen.start, "bounds": list(chosen.bounds)}
+    assert first == {"step": 0, "chosen": chosen.start, "bound": list(chosen.worths)}
     assert rest == read_log(alone[chosen.start].log)
     assert not (run.path / "starts").exists()
 
@@ -67,3 +74,19 @@ def test_the_time_of_all_starts_counts(tmp_path: Path) -> None:
 def test_wrong_settings(wrong: dict[str, float]) -> None:
     with pytest.raises(UserError, match=f"training.{next(iter(wrong))} is"):
         tiny(SEVERAL | wrong)
+
+
+def test_a_start_may_be_chosen_by_its_clusters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worth = {"0": 0.1, "1": -0.2, "2": 0.3}
+    monkeypatch.setattr(starts, "clustered", lambda run, data: worth[run.path.name])
+    run, events = trained(tmp_path / "run", tiny({**SEVERAL, "choose": "clusters"}))
+    (chosen,) = [event for event in events if isinstance(event, Chosen)]
+    assert chosen == Chosen(2, (0.1, -0.2, 0.3), "clusters")
+    assert read_log(run.log)[0] == {"step": 0, "chosen": 2, "clusters": [0.1, -0.2, 0.3]}
+
+
+def test_what_is_chosen_is_read_off_the_weights_and_the_training_images(tmp_path: Path) -> None:
+    run, _ = trained(tmp_path / "run", tiny())
+    data = load(run.recipe.data)
+    x = next(in_order(data, "train", size=len(data.train)))
+    assert starts.clustered(run, data) == pytest.approx(lead_of_the_top(load_run(run).model, x))

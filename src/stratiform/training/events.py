@@ -50,7 +50,8 @@ class Chosen:
     """One of several starts goes on."""
 
     start: int  # counted from 0
-    bounds: tuple[float, ...]  # of all starts: what decided, in nats per image
+    worths: tuple[float, ...]  # of all starts: what decided, in nats per image
+    by: str  # bound or clusters
 
 
 @dataclass(frozen=True)

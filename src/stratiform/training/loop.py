@@ -55,7 +55,7 @@ def _train(recipe: Recipe, run: Run, until: int, *, data: Data, device: torch.de
     run.begin(data)
     with run.alone():
         if recipe.training.starts > 1 and not run.state.exists():
-            watch(audition(recipe, run, partial(_train, data=data, device=device, watch=watch)))
+            watch(audition(recipe, run, data, partial(_train, data=data, device=device, watch=watch)))
             state.restore(run.state)
         _Session(run, data, state, device, watch, until).go()
 

@@ -44,8 +44,8 @@ class Progress:
                 f"step {event.step} skipped: its gradient is {event.norm:.3g} long, the limit is {event.limit:.3g}"
             )
         elif isinstance(event, Chosen):
-            bounds = ", ".join(f"{bound:.2f}" for bound in event.bounds)
-            self._say(f"start {event.start + 1} of {len(event.bounds)} goes on: bounds {bounds} nats")
+            worths = ", ".join(f"{worth:.{2 if event.by == 'bound' else 3}f}" for worth in event.worths)
+            self._say(f"start {event.start + 1} of {len(event.worths)} goes on: {event.by} {worths} nats")
         elif isinstance(event, Finished):
             self._say(f"{event.steps} steps in {clock(event.seconds)}{self.test}   {event.run}")
 

@@ -132,7 +132,9 @@ class Training:
     seed: int = 0
     """where all random choices start"""
     starts: int = 1
-    """how many times to start, each with a seed of its own; the one with the best bound goes on after `audition`"""
+    """how many times to start, each with a seed of its own; the best goes on after `audition`"""
+    choose: Literal["bound", "clusters"] = "bound"
+    """the best start: by its bound, or by how much more the top level's code is clustered than the one beneath"""
     audition: float = 0.4
     """how long each start may show what it is worth, in steps; up to 1: a share of all"""
     average: float | None = 0.999

@@ -1,8 +1,8 @@
 """Several starts, of which the best goes on.
 
 Into which optimum training falls is decided early, and by chance. Here each start trains for a while in a folder of
-its own, RUN/starts/0 ..., and the one with the best bound goes on as the run. What decides is the bound on the
-training images alone: no label, no test image.
+its own, RUN/starts/0 ..., and the best one goes on as the run. What decides is the bound, or how much more the top
+level's code falls into clusters than that of the level beneath; on training images alone: no label, no test image.
 """
 
 from __future__ import annotations
@@ -14,13 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stratiform.data.batches import mix
+import torch
+
+from stratiform.data.batches import in_order, mix
+from stratiform.data.split import Data
+from stratiform.evaluation.clustered import lead_of_the_top
 from stratiform.files import atomic, write_text
 from stratiform.training.events import Chosen
 from stratiform.training.log import read_log
 from stratiform.training.recipe import Recipe
-from stratiform.training.run import Run
+from stratiform.training.run import Run, load
 
+CLUSTERED = 5000  # training images
 HEARD = 0.2  # of the audition, its end: the part that decides
 
 
@@ -30,7 +35,7 @@ def start(recipe: Recipe, index: int) -> Recipe:
     return replace(recipe, training=replace(recipe.training, starts=1, seed=seed))
 
 
-def audition(recipe: Recipe, run: Run, train: Callable[[Recipe, Run, int], None]) -> Chosen:
+def audition(recipe: Recipe, run: Run, data: Data, train: Callable[[Recipe, Run, int], None]) -> Chosen:
     """Trains every start up to the audition's end, and moves the best into the run's folder.
 
     Args:
@@ -40,21 +45,28 @@ def audition(recipe: Recipe, run: Run, train: Callable[[Recipe, Run, int], None]
     starts = [Run.create(run.path / "starts" / str(index), start(recipe, index)) for index in range(count)]
     for one in starts:
         train(one.recipe, one, until)
-    bounds = tuple(heard(one, until) for one in starts)
-    chosen = bounds.index(max(bounds))
-    _write(run.log, [{"step": 0, "chosen": chosen, "bounds": bounds}, *read_log(starts[chosen].log)])
+    by = recipe.training.choose
+    worths = tuple(heard(one, until) if by == "bound" else clustered(one, data) for one in starts)
+    chosen = worths.index(max(worths))
+    _write(run.log, [{"step": 0, "chosen": chosen, by: worths}, *read_log(starts[chosen].log)])
     _write(run.timing, [line | {"start": i} for i, one in enumerate(starts) for line in read_log(one.timing)])
     for source, target in ((starts[chosen].weights, run.weights), (starts[chosen].state, run.state)):
         with atomic(target) as temporary:  # the state comes last: whoever finds it finds what belongs to it
             shutil.copyfile(source, temporary)
     shutil.rmtree(run.path / "starts")
-    return Chosen(chosen, bounds)
+    return Chosen(chosen, worths, by)
 
 
 def heard(run: Run, until: int) -> float:
     """What decides: the mean ELBO over the audition's last steps, in nats per image."""
     last = [line["elbo"] for line in read_log(run.log) if "elbo" in line and line["step"] > (1 - HEARD) * until]
     return float(sum(last) / len(last))
+
+
+def clustered(run: Run, data: Data) -> float:
+    """What decides: the lead of the top level's clusters over the first training images, in nats."""
+    images = list(in_order(data, "train", limit=CLUSTERED))
+    return lead_of_the_top(load(run).model, torch.cat(images))
 
 
 def _write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
