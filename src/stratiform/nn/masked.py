@@ -19,6 +19,14 @@ def divided(channels: int, groups: int) -> Groups:
     return tuple(channel * groups // channels for channel in range(channels))
 
 
+def outputs_of(outputs: int, channel_of: Groups | None) -> Groups:
+    """The group of each output: the image channel that it belongs to, or one group of all."""
+    groups = (0,) * outputs if channel_of is None else channel_of
+    if len(groups) != outputs:
+        raise ValueError(f"channel_of names {len(groups)} outputs of {outputs}")
+    return groups
+
+
 def reach(kernel: int) -> int:
     """How far a kernel reads to either side.
 
@@ -109,17 +117,19 @@ class Columns:
     """
 
     def __init__(self, convolution: Masked, batch: int, width: int) -> None:
+        assert convolution.bias is not None
         weight, inputs, side = convolution.masked, convolution.in_channels, convolution.side
+        self.reads_its_pixel = bool(convolution.mask[:, :, -1, side].any())
         self.upper, self.bias, self.side = weight[:, :, :-1], convolution.bias, side
-        self.own = weight[:, :, -1, : side + 1].permute(2, 1, 0).flatten(0, 1)  # [(side + 1) inputs, outputs]
+        self.left = weight[:, :, -1, : side + 1].permute(2, 1, 0).flatten(0, 1)  # [(side + 1) inputs, outputs]
         row = weight.new_zeros(batch, side + width, inputs)
         self.row, self.columns = row[:, side:], row[:, side:].unbind(1)
-        self.patches = row.flatten(1).unfold(1, len(self.own), inputs).unbind(1)  # column j and those left of it
+        self.patches = row.flatten(1).unfold(1, len(self.left), inputs).unbind(1)  # column j and those left of it
 
     def begin(self, elsewhere: Tensor) -> None:
-        """Starts a row, given what is added in it, [B, outputs, 1, W], without the bias."""
-        added = elsewhere + self.bias[:, None, None]
-        self.added = added[:, :, 0].permute(2, 0, 1).contiguous().unbind()
+        """Starts a row, given what comes from elsewhere [B, outputs, 1, W]; the bias is added here."""
+        added = (elsewhere + self.bias[:, None, None]).squeeze(2)
+        self.added = added.permute(2, 0, 1).contiguous().unbind()
 
     def from_above(self, rows: Tensor) -> Tensor:
         """What the rows above [B, inputs, above, W] give: [B, outputs, 1, W]."""
@@ -129,11 +139,11 @@ class Columns:
         """The row that was written last: [B, inputs, 1, W]."""
         return self.row.transpose(1, 2)[:, :, None]
 
-    def look(self, x: Tensor, i: int, j: int, *, own: bool) -> None:
-        """Writes pixel (i, j - 1) of the image x [B, C, H, W], centred, and pixel (i, j) where its own is read."""
-        for k in range(max(j - 1, 0), j + own):
+    def look(self, x: Tensor, i: int, j: int) -> None:
+        """Writes pixel (i, j - 1) of the image x [B, C, H, W], centred, and pixel (i, j) where that is read."""
+        for k in range(max(j - 1, 0), j + self.reads_its_pixel):
             self.columns[k].copy_(centred(x[:, :, i, k]))
 
     def __call__(self, j: int) -> Tensor:
         """[B, outputs] at column j."""
-        return torch.addmm(self.added[j], self.patches[j], self.own)
+        return torch.addmm(self.added[j], self.patches[j], self.left)

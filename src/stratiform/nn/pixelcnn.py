@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stratiform.nn.causal import MakeConditions, Site, Stepper, unconditional
-from stratiform.nn.masked import Columns, Groups, Masked, at_pixel, centred, divided, reach, rows_before
+from stratiform.nn.masked import Columns, Groups, Masked, at_pixel, centred, divided, outputs_of, reach, rows_before
 
 RELU = math.sqrt(2.0)  # the gain of He et al. (2015)
 
@@ -25,7 +26,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         inner = self.across(F.relu(self.into(F.relu(x)))) + condition
-        return x + self.out(F.relu(inner))
+        change: Tensor = self.out(F.relu(inner))
+        return x + change
 
 
 class PixelCNN(nn.Module):
@@ -58,14 +60,14 @@ class PixelCNN(nn.Module):
         image, hidden, trunk = (divided(features, self.groups) for features in (channels, width, 2 * width))
         self.first = Masked(image, trunk, "A", above=reach(kernel), side=reach(kernel))
         self.blocks = nn.ModuleList(Block(trunk, hidden, blocks) for _ in range(blocks))
-        self.head = nn.ModuleList([Masked(trunk, trunk, gain=RELU), Masked(trunk, trunk, gain=RELU)])
-        self.head.append(Masked(trunk, channel_of or divided(outputs, 1)))
+        self.head = nn.ModuleList(Masked(trunk, trunk, gain=RELU) for _ in range(2))
+        self.head.append(Masked(trunk, outputs_of(outputs, channel_of)))
         self.conditions = conditions([Site(2 * width)] + [Site(width)] * blocks)
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """x [B, C, H, W] in [0, 1], f(z) -> [B, P, H, W]."""
         condition, *conditions = self.conditions(h)
-        features = self.first(centred(x)) + condition
+        features: Tensor = self.first(centred(x)) + condition
         for block, condition in zip(self.blocks, conditions, strict=True):
             features = block(features, condition)
         for layer in self.head:
@@ -82,11 +84,12 @@ class Steps:
 
     @torch.no_grad()
     def __init__(self, net: PixelCNN, h: Tensor, size: tuple[int, int]) -> None:
-        batch, width, self.i = len(h), size[1], -1
-        self.own, self.above = net.groups > 1, net.first.above
+        batch, width, self.i, self.above = len(h), size[1], -1, net.first.above
+        blocks: Any = net.blocks
+        head: Any = net.head
         self.first = Columns(net.first, batch, width)
-        self.blocks = [(at_pixel(b.into), Columns(b.across, batch, width), at_pixel(b.out)) for b in net.blocks]
-        self.head = [at_pixel(layer) for layer in net.head]
+        self.blocks = [(at_pixel(b.into), Columns(b.across, batch, width), at_pixel(b.out)) for b in blocks]
+        self.head = [at_pixel(layer) for layer in head]
         self.conditions = [condition.expand(-1, -1, *size) for condition in net.conditions(h)]
 
     @torch.no_grad()
@@ -94,7 +97,7 @@ class Steps:
         if i != self.i:
             self._begin(i, x)
             self.i = i
-        self.first.look(x, i, j, own=self.own)
+        self.first.look(x, i, j)
         features = self.first(j)
         for into, across, out in self.blocks:
             across.columns[j].copy_(into(features.relu()).relu_())
