@@ -15,6 +15,7 @@ from stratiform.models.chain import Chain
 from stratiform.models.hvae import HVAE
 from stratiform.models.lvae import LVAE
 from stratiform.models.parts import Network
+from stratiform.models.pixelcnn import GatedPixelCNN, PixelCNN, PixelCNNpp
 from stratiform.models.vae import VAE
 from stratiform.models.vlae import VLAE
 from stratiform.models.vlae_reference import ReferenceVLAE
@@ -73,6 +74,33 @@ ZOO: dict[str, tuple[str, Model, ImageSpec]] = {
     ),
     "lvae, shortcut, conv": ("lvae", LVAE(latents=(2, 2), prior="shortcut", network=MAPS), ImageSpec(1, 7, 8, 256)),
     "vlae-reference, small": ("vlae-reference", ReferenceVLAE(size="small"), ImageSpec(1, 4, 8, 256)),
+    "pixelcnn, 5x6": ("pixelcnn", PixelCNN(width=6, blocks=2, kernel=5), ImageSpec(1, 5, 6, 17)),
+    "pixelcnn, colour, logistic": (
+        "pixelcnn",
+        PixelCNN(width=6, blocks=1, kernel=3, likelihood=Likelihood(name="logistic", learn="pixel")),
+        ImageSpec(3, 3, 4, 256),
+    ),
+    "pixelcnn, colour, mixture, 1x2": (
+        "pixelcnn",
+        PixelCNN(width=6, blocks=1, kernel=3, likelihood=Likelihood(name="mixture", mixtures=2)),
+        ImageSpec(3, 1, 2, 4),
+    ),
+    "gated-pixelcnn, 6x5": ("gated-pixelcnn", GatedPixelCNN(width=6, layers=2, kernel=3), ImageSpec(1, 6, 5, 17)),
+    "gated-pixelcnn, colour, 2x2": (
+        "gated-pixelcnn",
+        GatedPixelCNN(width=6, layers=2, kernel=3),
+        ImageSpec(3, 2, 2, 2),
+    ),
+    "pixelcnnpp, colour 9x6": (
+        "pixelcnnpp",
+        PixelCNNpp(filters=4, resnets=1, likelihood=Likelihood(name="mixture", mixtures=2)),
+        ImageSpec(3, 9, 6, 256),
+    ),
+    "pixelcnnpp, binary 2x2": (
+        "pixelcnnpp",
+        PixelCNNpp(filters=4, resnets=2, scales=2, likelihood=BINARY),
+        ImageSpec(1, 2, 2, 2),
+    ),
 }
 
 

@@ -110,7 +110,7 @@ def _described(name: str, entry: Entry) -> dict[str, Any]:
         "about": entry.about,
         "source": entry.recipe.data.source,
         "levels": entry.levels,
-        "likelihood": f"{likelihood.name} {likelihood.scale:g}{'' if likelihood.learn == 'no' else ', learnt'}",
+        "likelihood": str(likelihood),
         "parameters": entry.parameters,
         "minutes": entry.minutes,
         "expect": entry.expect,

@@ -92,6 +92,15 @@ class Likelihood:
         if self.mixtures < 1:
             raise UserError(f"the likelihood's mixtures are {self.mixtures}; give 1 or more, for instance 10")
 
+    def __str__(self) -> str:
+        """Its name, and the one number that it has: its scale, or how many mixtures."""
+        kind = HEADS[self.name]
+        if kind.raw is not None:
+            return f"{self.name} {self.mixtures}" if kind.raw.coupled else self.name
+        if kind.binned is None:
+            return self.name
+        return f"{self.name} {self.scale:g}{'' if self.learn == 'no' else ', learnt'}"
+
     def check(self, bins: int | None) -> None:
         """Refuses data that this likelihood is no distribution for.
 

@@ -8,6 +8,16 @@ from stratiform.recipes.glyphs import VLAE_COLOUR_GLYPHS, VLAE_GLYPHS
 from stratiform.recipes.hvae_mnist import HVAE_MNIST, HVAE_SHORTCUT_MNIST, LVAE_MNIST
 from stratiform.recipes.iwae import IWAE_MNIST, IWAE_OMNIGLOT, IWAE_VAE_MNIST
 from stratiform.recipes.lvae_binary import HVAE_MNIST_BINARY, LVAE_MNIST_BINARY, LVAE_OMNIGLOT
+from stratiform.recipes.pixelcnn import (
+    GATED_PIXELCNN_DIGITS,
+    GATED_PIXELCNN_MNIST,
+    GATED_PIXELCNN_SMALL,
+    PIXELCNN_DIGITS,
+    PIXELCNN_SMALL,
+    PIXELCNNPP_CIFAR10,
+    PIXELCNNPP_DIGITS,
+    PIXELCNNPP_SMALL,
+)
 from stratiform.recipes.vlae_celeba import VLAE_CELEBA, VLAE_CELEBA_PAPER
 from stratiform.recipes.vlae_lsun import VLAE_LSUN
 from stratiform.recipes.vlae_mnist import VAE_MNIST, VLAE_MNIST, VLAE_MNIST_PAPER
@@ -20,6 +30,9 @@ RECIPES: dict[str, Entry] = {
     "hvae-digits": HVAE_DIGITS,
     "hvae-shortcut-digits": HVAE_SHORTCUT_DIGITS,
     "lvae-digits": LVAE_DIGITS,
+    "pixelcnn-digits": PIXELCNN_DIGITS,
+    "gated-pixelcnn-digits": GATED_PIXELCNN_DIGITS,
+    "pixelcnnpp-digits": PIXELCNNPP_DIGITS,
     "vlae-glyphs": VLAE_GLYPHS,
     "vlae-colour-glyphs": VLAE_COLOUR_GLYPHS,
     "vlae-mnist": VLAE_MNIST,
@@ -40,4 +53,9 @@ RECIPES: dict[str, Entry] = {
     "vlae-celeba": VLAE_CELEBA,
     "vlae-celeba-paper": VLAE_CELEBA_PAPER,
     "vlae-lsun": VLAE_LSUN,
+    "gated-pixelcnn-mnist": GATED_PIXELCNN_MNIST,
+    "pixelcnn-small": PIXELCNN_SMALL,
+    "gated-pixelcnn-small": GATED_PIXELCNN_SMALL,
+    "pixelcnnpp-small": PIXELCNNPP_SMALL,
+    "pixelcnnpp-cifar10": PIXELCNNPP_CIFAR10,
 }
