@@ -22,7 +22,7 @@ UNUSED = 0.1  # nats per image: a level that pays less is not in use
 
 @dataclass(frozen=True, kw_only=True)
 class Workshop:
-    """Where runs are kept, and how they are made. Experiments that need the same run share it."""
+    """Where runs are kept, and how they are made: one start each. Experiments that need the same run share it."""
 
     folder: Path
     seeds: tuple[int, ...] = (0,)
@@ -34,7 +34,7 @@ class Workshop:
     def recipe(self, name: str, seed: int) -> Recipe:
         recipe = RECIPES[name].recipe
         asked = {"steps": self.steps, "precision": self.precision}
-        changes = {key: value for key, value in asked.items() if value is not None}
+        changes = {"starts": 1} | {key: value for key, value in asked.items() if value is not None}
         data = recipe.data if self.source is None else replace(recipe.data, source=self.source)
         return replace(recipe, data=data, training=replace(recipe.training, seed=seed, **changes))
 
