@@ -23,13 +23,12 @@ from stratiform.nn.masked import (
     scale,
 )
 
-GATE = math.sqrt(
-    5.0
-)  # the gain after a gate, which halves what is small, and more what is not: 2 at 0, 2.3 at deviation 1/2
+# The gain after a gate, which halves what is small (gain 2) and takes more of what is not (2.3 at deviation 1/2).
+GATE = math.sqrt(5.0)
 
 
 def gate(features: Tensor) -> Tensor:
-    """tanh(W_f * x + V_f h) sigmoid(W_g * x + V_g h) (Eq. 2 and 4): [B, 2 p, ...] -> [B, p, ...]."""
+    """tanh(W_f * x + V_f h) sigmoid(W_g * x + V_g h) (Eq. 2, 4 and 5): [B, 2 p, ...] -> [B, p, ...]."""
     f, g = features.chunk(2, 1)
     return torch.tanh(f) * torch.sigmoid(g)
 
@@ -37,8 +36,8 @@ def gate(features: Tensor) -> Tensor:
 class Layer(nn.Module):
     """The two stacks of Fig. 2, up to their gates.
 
-    The vertical stack reads its own row and those above; shifted down by a row, it feeds the horizontal stack, which
-    reads to the left in its own row.
+    The vertical stack reads its own row and those above. What it has before its gate, shifted down by a row, feeds
+    the horizontal stack, which reads to the left in its own row.
 
     Args:
         vertical: channels of the vertical stack so far.
