@@ -2,11 +2,14 @@
 
 import pytest
 import torch
+from torch import Generator
 
 from known import flat, markov, pixels, pixels_given_z, shortcut
 from stratiform.core.hierarchy import from_prior, given, with_noise
+from stratiform.data import batches
 from stratiform.distributions import Likelihood
 from stratiform.errors import UserError
+from stratiform.evaluation import explore
 from stratiform.evaluation.explore import CHUNK, from_noise, mix, noise, reconstruct, samples, sweep
 from stratiform.spec import ImageSpec
 
@@ -138,3 +141,27 @@ def test_an_image_without_a_mean_is_sampled_with_the_same_noise():
 def test_a_model_without_levels_can_be_sampled():
     drawn = samples(pixels(ImageSpec(1, 2, 2, 4), Likelihood(name="logistic", scale=0.2)), 3)
     assert drawn.shape == (3, 1, 2, 2) and ((drawn * 3).round() == drawn * 3).all()
+
+
+@pytest.mark.parametrize("make", [pixels, pixels_given_z])
+def test_temperature_is_of_the_pixels_too_where_they_are_sampled(make):
+    model = make(ImageSpec(1, 2, 3, 4), Likelihood(name="softmax"))
+    assert samples(model, 20, temperature=0.0).unique(dim=0).shape[0] == 1
+    held = {level: 0.5 * e for level, e in noise(model, 9, 3).items()}
+    image = model.decode(9, with_noise(held, from_prior()))
+    by_hand = image.sample(Generator().manual_seed(batches.mix(3, 0)), 0.5)
+    assert torch.equal(samples(model, 9, temperature=0.5, seed=3), by_hand)
+
+
+def test_a_watch_hears_how_samples_grow(monkeypatch):
+    monkeypatch.setattr(explore, "CHUNK", 2)
+    model, heard = pixels(ImageSpec(1, 2, 3, 4), Likelihood(name="softmax")), []
+    drawn = samples(model, 3, watch=lambda x, done: heard.append((x.clone(), done)))
+    assert [done for _, done in heard] == pytest.approx([1 / 3, 2 / 3, 5 / 6, 1])
+    first, second = heard[0][0], heard[1][0]
+    assert torch.equal(first[:, :, 0], drawn[:2, :, 0]) and not first[:, :, 1].any()
+    assert torch.equal(second, drawn[:2]) and torch.equal(heard[3][0], drawn[2:])
+
+
+def test_means_are_there_at_once_and_nobody_hears_of_them(model):
+    samples(model, 3, watch=lambda x, done: pytest.fail("a mean does not grow"))

@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor
 
+from stratiform.core.decoder import AutoregressiveImage, Growing
 from stratiform.core.hierarchy import Pick, from_prior, with_noise
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import mean
@@ -19,6 +20,13 @@ from stratiform.errors import UserError
 from stratiform.evaluation.noise import standard_normal
 
 CHUNK = 250  # images decoded at once
+
+Watch = Callable[[Tensor, float], None]
+"""Hears after every row how images grow: those being drawn now [B, C, H, W], and how much of all is done, up to 1."""
+
+
+def unwatched(images: Tensor, done: float) -> None:
+    """Nobody looks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,30 +62,84 @@ def chunks(n: int) -> Iterator[slice]:
 
 
 @torch.no_grad()
-def render(model: LatentModel, n: int, pick: Callable[[slice], Pick], seed: int = 0) -> Tensor:
+def render(
+    model: LatentModel,
+    n: int,
+    pick: Callable[[slice], Pick],
+    seed: int = 0,
+    *,
+    temperature: float = 1.0,
+    watch: Watch = unwatched,
+) -> Tensor:
     """n images [n, C, H, W], some at a time: the mean of p(x | z), or where it has none a sample, noise from `seed`.
 
     Args:
         pick: rows -> the pick that draws their levels.
+        temperature: of the pixels of such a sample.
+        watch: hears how they grow.
     """
-    device, images = model.hierarchy.top.device, []
+    images = []
     for rows in chunks(n):
         image = model.decode(rows.stop - rows.start, pick(rows))
         shown = image.mean
         if shown is None:
-            shown = image.sample(Generator(device).manual_seed(batches.mix(seed, rows.start)))
+            assert isinstance(image, AutoregressiveImage)
+            shown = grow(image, rows.start, n, seed=seed, temperature=temperature, watch=watch).x
         images.append(shown.cpu())
     return torch.cat(images)
 
 
-def from_noise(model: LatentModel, n: int, held: Mapping[int, Tensor], seed: int = 0) -> Tensor:
-    """The images that this noise of every level, [n, *z] each, stands for, [n, C, H, W]."""
-    return render(model, n, lambda rows: with_noise({level: e[rows] for level, e in held.items()}, from_prior()), seed)
+def grow(
+    image: AutoregressiveImage,
+    first: int,
+    n: int,
+    *,
+    seed: int,
+    temperature: float = 1.0,
+    watch: Watch = unwatched,
+    x: Tensor | None = None,
+    known: Tensor | None = None,
+) -> Growing:
+    """A chunk of n images, drawn pixel after pixel; its noise is a function of (seed, first).
+
+    Args:
+        first: which of the n images the chunk's first one is.
+        x, known: as in `AutoregressiveImage.grow`.
+    """
+    generator, height = Generator(image.h.device).manual_seed(batches.mix(seed, first)), image.shape[1]
+    for growing in image.grow(generator, temperature, x, known):
+        watch(growing.x, (first + len(growing.x) * growing.rows / height) / n)
+    return growing
 
 
-def samples(model: LatentModel, n: int, *, temperature: float = 1.0, seed: int = 0) -> Tensor:
-    """n images from the prior, all noise times `temperature`, [n, C, H, W]; the first m are those of n = m."""
-    return from_noise(model, n, {level: temperature * e for level, e in noise(model, n, seed).items()}, seed)
+def from_noise(
+    model: LatentModel,
+    n: int,
+    held: Mapping[int, Tensor],
+    seed: int = 0,
+    *,
+    temperature: float = 1.0,
+    watch: Watch = unwatched,
+) -> Tensor:
+    """The images that this noise of every level, [n, *z] each, stands for, [n, C, H, W]; the rest as in `render`."""
+
+    def pick(rows: slice) -> Pick:
+        return with_noise({level: e[rows] for level, e in held.items()}, from_prior())
+
+    return render(model, n, pick, seed, temperature=temperature, watch=watch)
+
+
+def samples(
+    model: LatentModel, n: int, *, temperature: float = 1.0, seed: int = 0, watch: Watch = unwatched
+) -> Tensor:
+    """n images from the prior, [n, C, H, W]: means of p(x | z), the first m those of n = m; without a mean, samples.
+
+    Args:
+        temperature: times all noise of the levels; times the spread of every pixel too, where pixels are sampled.
+        watch: hears how samples grow.
+    """
+    held = {level: temperature * e for level, e in noise(model, n, seed).items()}
+    return from_noise(model, n, held, seed, temperature=temperature, watch=watch)
 
 
 def reconstruct(model: LatentModel, x: Tensor, *, keep_top: int | None = None, seed: int = 0) -> Tensor:

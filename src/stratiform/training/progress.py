@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any, Self, TextIO
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
+from stratiform.training.display import Display, clock
 from stratiform.training.events import Began, Chosen, Event, Finished, Logged, Scored, Skipped
 
 COLLAPSED = 0.01  # nats per image: a level that pays less says nothing
 BAR = 24  # characters of the longest bar
-PLAIN_SECONDS = 10.0  # between two plain lines
 
 
 class Progress:
     """Watches a training: `with Progress() as watch: train(recipe, run, watch)`.
 
     Args:
-        file: where to show it; standard error, because standard output is for answers.
+        file: where to show it.
     """
 
     def __init__(self, file: TextIO | None = None) -> None:
-        self.console = Console(file=file or sys.stderr, highlight=False, markup=False, soft_wrap=True)
-        self.live = Live(console=self.console, refresh_per_second=4) if self.console.is_terminal else None
+        self.display = Display(file)
         self.steps = 0
-        self.shown_at = -PLAIN_SECONDS
         self.test = ""
         self.warned: set[int] = set()
 
@@ -40,47 +33,38 @@ class Progress:
         elif isinstance(event, Scored):
             self.test = f"   test {rate(event.test)}"
         elif isinstance(event, Skipped):
-            self._say(
+            self.display.say(
                 f"step {event.step} skipped: its gradient is {event.norm:.3g} long, the limit is {event.limit:.3g}"
             )
         elif isinstance(event, Chosen):
             worths = ", ".join(f"{worth:.{2 if event.by == 'bound' else 3}f}" for worth in event.worths)
-            self._say(f"start {event.start + 1} of {len(event.worths)} goes on: {event.by} {worths} nats")
+            self.display.say(f"start {event.start + 1} of {len(event.worths)} goes on: {event.by} {worths} nats")
         elif isinstance(event, Finished):
-            self._say(f"{event.steps} steps in {clock(event.seconds)}{self.test}   {event.run}")
+            self.display.say(f"{event.steps} steps in {clock(event.seconds)}{self.test}   {event.run}")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Leaves the terminal as it was found, however the training ended."""
-        if self.live is not None:
-            self.live.stop()
+        self.display.__exit__(*error)
 
     def _began(self, event: Began) -> None:
         self.steps = event.steps
         for note in event.notes:
-            self._say(note)
+            self.display.say(note)
         goes_on = f", goes on at step {event.step}" if event.step else ""
-        self._say(f"{event.run}: {event.parameters:,} parameters, {event.steps} steps{goes_on}")
-        if self.live is not None:
-            self.live.start()
+        self.display.say(f"{event.run}: {event.parameters:,} parameters, {event.steps} steps{goes_on}")
 
     def _logged(self, event: Logged) -> None:
         line = event.line
         for level in collapsed(line):
             if level not in self.warned:
                 self.warned.add(level)
-                self._say(advice(level, line))
+                self.display.say(advice(level, line))
         text = f"{headline(line, self.steps)}   {clock(event.left)} left{self.test}"
-        if self.live is not None:
-            self.live.update(Text("\n".join([text, *bars(line["kl"])])))
-        elif event.seconds - self.shown_at >= PLAIN_SECONDS or line["step"] == self.steps:
-            self.shown_at = event.seconds
-            self._say(f"{text}   KL {' '.join(f'{kl:.2f}' for kl in line['kl'])}")
-
-    def _say(self, text: str) -> None:
-        self.console.print(text)
+        changing = "\n".join([text, *bars(line["kl"])])
+        plain = f"{text}   KL {' '.join(f'{kl:.2f}' for kl in line['kl'])}"
+        self.display.update(changing, plain, event.seconds, last=line["step"] == self.steps)
 
 
 def collapsed(line: Mapping[str, Any]) -> list[int]:
@@ -119,10 +103,3 @@ def bars(kl: list[float]) -> list[str]:
         for level, value in enumerate(kl, 1)
     ]
     return rows[::-1]
-
-
-def clock(seconds: float) -> str:
-    """1:02:03 or 2:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
