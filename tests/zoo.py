@@ -74,10 +74,10 @@ ZOO: dict[str, tuple[str, Model, ImageSpec]] = {
     ),
     "lvae, shortcut, conv": ("lvae", LVAE(latents=(2, 2), prior="shortcut", network=MAPS), ImageSpec(1, 7, 8, 256)),
     "vlae-reference, small": ("vlae-reference", ReferenceVLAE(size="small"), ImageSpec(1, 4, 8, 256)),
-    "pixelcnn, 5x6": ("pixelcnn", PixelCNN(width=6, blocks=2, kernel=5), ImageSpec(1, 5, 6, 17)),
+    "pixelcnn, 5x6": ("pixelcnn", PixelCNN(width=8, blocks=2, kernel=5), ImageSpec(1, 5, 6, 17)),
     "pixelcnn, colour, logistic": (
         "pixelcnn",
-        PixelCNN(width=6, blocks=1, kernel=3, likelihood=Likelihood(name="logistic", learn="pixel")),
+        PixelCNN(width=24, blocks=1, kernel=3, likelihood=Likelihood(name="logistic", learn="pixel")),
         ImageSpec(3, 3, 4, 256),
     ),
     "pixelcnn, colour, mixture, 1x2": (
@@ -88,7 +88,7 @@ ZOO: dict[str, tuple[str, Model, ImageSpec]] = {
     "gated-pixelcnn, 6x5": ("gated-pixelcnn", GatedPixelCNN(width=6, layers=2, kernel=3), ImageSpec(1, 6, 5, 17)),
     "gated-pixelcnn, colour, 2x2": (
         "gated-pixelcnn",
-        GatedPixelCNN(width=6, layers=2, kernel=3),
+        GatedPixelCNN(width=24, layers=2, kernel=3),
         ImageSpec(3, 2, 2, 2),
     ),
     "pixelcnnpp, colour 9x6": (

@@ -43,7 +43,7 @@ class Masked(nn.Conv2d):
 
     Mask A reads the groups before that of the output, mask B the same group too. Of the (2 above + 1) x (2 side + 1)
     kernel only the upper half is kept, of a kernel of one row the left half. Weights start with variance
-    gain^2 / (inputs that are read) (He et al. 2015), biases at 0.
+    gain^2 / (inputs that are read) (He et al. 2015).
 
     Args:
         inputs, outputs: the group of each channel.
@@ -87,11 +87,9 @@ class Masked(nn.Conv2d):
 
 @torch.no_grad()
 def scale(convolution: nn.Conv2d, gain: float, read: Tensor | None = None) -> None:
-    """Weights of variance gain^2 / (inputs that are read); biases 0."""
-    assert convolution.bias is not None
+    """Weights of variance gain^2 / (inputs that are read); biases as torch starts them: no ReLU at its kink."""
     read = torch.ones_like(convolution.weight) if read is None else read
     convolution.weight.normal_().mul_(gain / read.sum((1, 2, 3), keepdim=True).clamp(min=1.0).sqrt())
-    convolution.bias.zero_()
 
 
 def centred(x: Tensor) -> Tensor:
