@@ -71,6 +71,7 @@ class Normed(nn.Module):
     Args:
         inputs, outputs: channels.
         kernel: (height, width).
+        padding: zeros to the left, to the right, above and below of what is read.
         stride: of the convolution; of the transposed one where `transposed`.
         scale: the standard deviation after initialisation.
     """
@@ -81,12 +82,14 @@ class Normed(nn.Module):
         outputs: int,
         kernel: tuple[int, int] = (1, 1),
         *,
+        padding: tuple[int, int, int, int] = (0, 0, 0, 0),
         stride: int = 1,
         transposed: bool = False,
         scale: float = 1.0,
     ) -> None:
         super().__init__()
-        self.stride, self.transposed, self.scale, self.from_data = stride, transposed, scale, False
+        self.padding, self.stride, self.transposed, self.scale = padding, stride, transposed, scale
+        self.from_data = False
         shape = (inputs, outputs) if transposed else (outputs, inputs)
         self.v = nn.Parameter(0.05 * torch.randn(*shape, *kernel))
         self.g = nn.Parameter(torch.full((outputs,), scale))
@@ -96,11 +99,13 @@ class Normed(nn.Module):
     def weight(self) -> Tensor:
         """w, as torch's convolutions want it: [outputs, inputs, kh, kw], transposed [inputs, outputs, kh, kw]."""
         across = (0, 2, 3) if self.transposed else (1, 2, 3)
-        length = self.g / torch.linalg.vector_norm(self.v, dim=across)
+        length: Tensor = self.g / torch.linalg.vector_norm(self.v, dim=across)
         return self.v * (length[None, :, None, None] if self.transposed else length[:, None, None, None])
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, inputs, H, W] -> [B, outputs, H', W'], without padding."""
+        """[B, inputs, H, W] -> [B, outputs, H', W']"""
+        if any(self.padding):
+            x = F.pad(x, self.padding)
         if self.from_data:
             self._set(x)
         return self._apply_to(x, self.weight, self.b)
