@@ -63,7 +63,7 @@ class Progress:
                 self.display.say(advice(level, line))
         text = f"{headline(line, self.steps)}   {clock(event.left)} left{self.test}"
         changing = "\n".join([text, *bars(line["kl"])])
-        plain = f"{text}   KL {' '.join(f'{kl:.2f}' for kl in line['kl'])}"
+        plain = " ".join([text, *(["  KL"] if line["kl"] else []), *(f"{kl:.2f}" for kl in line["kl"])])
         self.display.update(changing, plain, event.seconds, last=line["step"] == self.steps)
 
 
