@@ -102,22 +102,26 @@ class Normed(nn.Module):
         length: Tensor = self.g / torch.linalg.vector_norm(self.v, dim=across)
         return self.v * (length[None, :, None, None] if self.transposed else length[:, None, None, None])
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, inputs, H, W] -> [B, outputs, H', W']"""
+    def forward(self, *parts: Tensor) -> Tensor:
+        """[B, inputs, H, W], or parts of it that need not be joined -> [B, outputs, H', W']"""
         if any(self.padding):
-            x = F.pad(x, self.padding)
+            parts = tuple(F.pad(x, self.padding) for x in parts)
         if self.from_data:
-            self._set(x)
-        return self._apply_to(x, self.weight, self.b)
+            self._set(parts)
+        return self._of(parts, self.b)
 
-    def _apply_to(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def _of(self, parts: Sequence[Tensor], bias: Tensor | None) -> Tensor:
         convolve = F.conv_transpose2d if self.transposed else F.conv2d
-        return convolve(x, weight, bias, self.stride)
+        weights = torch.split(self.weight, [x.shape[1] for x in parts], 0 if self.transposed else 1)
+        outputs = convolve(parts[0], weights[0], bias, self.stride)
+        for x, weight in zip(parts[1:], weights[1:], strict=True):
+            outputs = outputs + convolve(x, weight, None, self.stride)
+        return outputs
 
     @torch.no_grad()
-    def _set(self, x: Tensor) -> None:
+    def _set(self, parts: Sequence[Tensor]) -> None:
         """An output that does not vary keeps its g: there is no scale to be read off it."""
-        deviation, mean = torch.std_mean(self._apply_to(x, self.weight, None), dim=(0, 2, 3), correction=0)
+        deviation, mean = torch.std_mean(self._of(parts, None), dim=(0, 2, 3), correction=0)
         factor = torch.where(deviation > 1e-6, self.scale / deviation, torch.ones_like(deviation))
         self.g.mul_(factor)
         self.b.copy_(-mean * factor)

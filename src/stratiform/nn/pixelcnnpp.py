@@ -39,7 +39,7 @@ class Gated(nn.Module):
         self.dropout, self.recompute = dropout, recompute
         self.enter = shifted(2 * filters, filters)
         self.aside = Normed(2 * filters * aside, filters) if aside else None
-        self.leave = shifted(2 * filters, 2 * filters, scale=0.1)
+        self.leave = shifted(2 * filters, 2 * filters, padding=(0, 0, 0, 0), scale=0.1)
 
     def forward(self, condition: Tensor, *maps: Map) -> Map:
         """The condition [B, 2 F, H, W], x, and the maps aside."""
@@ -56,8 +56,8 @@ class Gated(nn.Module):
     def _features(self, condition: Tensor, x: Map, *aside: Map) -> Tensor:
         c = self.enter(x.active)
         if self.aside is not None:
-            c = c + self.aside(torch.cat([m.active for m in aside], 1) if aside[1:] else aside[0].active)
-        c = concat_elu(c)
+            c = c + self.aside(*(m.active for m in aside))
+        c = concat_elu(F.pad(c, self.enter.padding))  # padded for `leave` while there is half as much to copy
         if self.training and self.dropout:
             c = drop(c, self.dropout)
         a, b = (self.leave(c) + condition).chunk(2, 1)
