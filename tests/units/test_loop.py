@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from stratiform.core.model import LatentModel
 from stratiform.data.batches import Batches, in_order, mix
 from stratiform.data.config import DataConfig
 from stratiform.data.source import load
@@ -16,6 +17,7 @@ from stratiform.distributions import Likelihood
 from stratiform.errors import Failed, UserError
 from stratiform.evaluation.bound import evaluate
 from stratiform.models import MODELS
+from stratiform.models.pixelcnn import PixelCNNpp
 from stratiform.training import loop
 from stratiform.training.events import Began, Event, Finished, Logged, Scored, Skipped
 from stratiform.training.log import read_log
@@ -23,6 +25,7 @@ from stratiform.training.loop import find_device, seed_step, train
 from stratiform.training.recipe import Player, Recipe, Stage, Warmup
 from stratiform.training.run import Run
 from stratiform.training.run import load as load_run
+from stratiform.training.state import TrainState
 from tiny import tiny
 
 PLAYERS = (Player(), Player(trains=("posterior",), data="own samples"))
@@ -32,6 +35,7 @@ RECIPES = {
     "two stages": tiny(stages=(Stage(share=5), Stage(players=PLAYERS, share=7))),
     "noisy data": tiny(data=replace(tiny().data, binarise="dynamic"), model=BERNOULLI),
     "denoising, raw weights": tiny({"denoise": True, "average": None}),
+    "set from the first batch, dropout": tiny(model=PixelCNNpp(filters=4, resnets=1, scales=2)),
 }
 
 
@@ -66,7 +70,13 @@ def assert_same(run: Run, other: Run) -> None:
             assert torch.equal(a[name], b[name]), name
 
 
-STOPS = {"plain": range(12), "two stages": (2, 4, 5, 6, 11), "noisy data": (7,), "denoising, raw weights": (7,)}
+STOPS = {
+    "plain": range(12),
+    "two stages": (2, 4, 5, 6, 11),
+    "noisy data": (7,),
+    "denoising, raw weights": (7,),
+    "set from the first batch, dropout": (0, 7),
+}
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -91,6 +101,24 @@ def test_a_run_stopped_at_every_step_ends_like_one_never_stopped(tmp_path: Path)
             stop_after(step, patch)
             train(recipe, Run.create(tmp_path / "stopped", recipe))
     assert_same(run_of(recipe, tmp_path / "stopped"), whole)
+
+
+def test_the_first_batch_sets_what_takes_its_scale_from_data(tmp_path: Path):
+    """Before the first step, and never again: scale, bias and their average."""
+    recipe = RECIPES["set from the first batch, dropout"]
+    data, seen = load(recipe.data), []
+    initialise = LatentModel.initialise
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LatentModel, "initialise", lambda model, x: seen.append(x) or initialise(model, x))
+        run = run_of(recipe, tmp_path / "run")
+        train(recipe, run)
+    assert len(seen) == 1
+    assert torch.equal(seen[0], Batches(data, recipe.training.batch, seed=0, device=torch.device("cpu")).at(0))
+    state = TrainState(recipe, recipe.model.build(data.spec))
+    state.initialise(seen[0])
+    first = dict(state.model.named_parameters())
+    assert all(torch.equal(value, first[name]) for name, value in state.average.named_parameters())
+    assert all(value.std() > 0 for name, value in first.items() if name.endswith(".g"))  # made all equal
 
 
 def test_a_finished_run_is_left_as_it_is(tmp_path: Path):

@@ -6,6 +6,7 @@ import torch
 
 from stratiform.data.source import load
 from stratiform.errors import UserError
+from stratiform.models.pixelcnn import PixelCNN
 from stratiform.training.guard import ENOUGH
 from stratiform.training.player import RULES, ActivePlayer, NonFinite, own_samples
 from stratiform.training.recipe import Optimiser, Player
@@ -47,6 +48,19 @@ def test_it_moves_in_float64_too(float64: None):
     active, x = setting()
     assert active.move(x.double(), BETA.double(), 1e-2).taken
     assert all(parameter.dtype == torch.float64 for parameter in active.trained.values())
+
+
+@pytest.mark.parametrize("parts", [2, 3, 8])
+def test_a_batch_in_parts_is_the_same_step(float64: None, parts: int):
+    """Of a model without noise: the gradient is that of the whole batch, also where the parts are unequal."""
+    moved = []
+    for accumulate in (1, parts):
+        active, x = setting(training={"accumulate": accumulate}, model=PixelCNN(width=4, blocks=1, kernel=3))
+        move = active.move(x.double(), BETA.double(), 1e-2)
+        moved.append((move.norm, active.means()["loss"], [p.detach().clone() for p in active.trained.values()]))
+    (norm, loss, weights), (norm_in_parts, loss_in_parts, weights_in_parts) = moved
+    assert norm_in_parts == pytest.approx(norm) and loss_in_parts == pytest.approx(loss)
+    assert all(torch.allclose(a, b) for a, b in zip(weights, weights_in_parts, strict=True))
 
 
 def test_a_player_of_phi_leaves_theta_bit_equal():

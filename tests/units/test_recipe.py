@@ -84,6 +84,7 @@ def test_what_is_no_recipe_at_all_is_refused(values: Any):
     [
         (Training, {"steps": 0}),
         (Training, {"batch": -1}),
+        (Training, {"accumulate": 0}),
         (Training, {"average": 1.0}),
         (Training, {"clip": 0.0}),
         (Training, {"guard": 1.0}),
@@ -93,6 +94,7 @@ def test_what_is_no_recipe_at_all_is_refused(values: Any):
         (Optimiser, {"lr": math.nan}),
         (Optimiser, {"betas": (0.9, 1.0)}),
         (Optimiser, {"weight_decay": -1.0}),
+        (Optimiser, {"shrink": 1.1}),
         (Optimiser, {"warmup": -0.1}),
         (Warmup, {"steps": -1.0}),
         (Stage, {"players": ()}),
@@ -116,6 +118,12 @@ def test_learning_rate_at_the_start_the_middle_and_the_end():
         rule = Optimiser(lr=2.0, decay=decay)
         assert [rule.rate(step, steps) / 2.0 for step in (0, 500, 1000)] == pytest.approx(expected)
     assert Optimiser(lr=1.0, decay="cosine").rate(250, steps) == pytest.approx(0.5 + 0.5 * math.cos(math.pi / 4))
+
+
+def test_learning_rate_shrinks_by_a_factor_per_step():
+    rule = Optimiser(lr=1e-3, shrink=0.999995)
+    assert rule.rate(1000, 10**6) == pytest.approx(1e-3 * 0.999995**1000)
+    assert Optimiser(lr=1.0, shrink=0.5, decay="linear").rate(2, 4) == pytest.approx(0.25 * 0.5)
 
 
 @pytest.mark.parametrize("warmup", [0.1, 100.0])
