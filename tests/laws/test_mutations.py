@@ -28,6 +28,8 @@ from stratiform.evaluation import bound
 from stratiform.evaluation.bound import bounds, log_weights
 from stratiform.evaluation.check import LAWS, tick
 from stratiform.evaluation.laws.case import Case
+from stratiform.nn import pixelcnnpp
+from stratiform.nn.masked import Masked
 from stratiform.spec import ImageSpec
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -202,6 +204,8 @@ BUGS: dict[str, Plant] = {
     ),
     "mask B first": _replace(causal.Masked, "forward", _sees_itself),
     "cache read one pixel off": _replace(causal.Masked, "at", _shifted_stepper),
+    "a channel reads itself": _replace(Masked, "masked", lambda masked: property(lambda self: self.weight)),
+    "the image is not shifted": _replace(pixelcnnpp, "shift_down", lambda shift: lambda x: x),
     "means fed back instead of samples": _replace(AutoregressiveImage, "sample", _mean_for_sample),
 }
 
@@ -215,6 +219,8 @@ def _models() -> dict[str, Case]:
         "vlae": zoo.case("vlae, dense, two channels 1x3 of three levels"),
         "laplace": zoo.case("vae, digits-like"),
         "pixels": Case.of(pixels, spec),
+        "gated-pixelcnn": zoo.case("gated-pixelcnn, colour, 2x2"),
+        "pixelcnnpp": zoo.case("pixelcnnpp, binary 2x2"),
         "carried": Case.of(carried.top_down(carried=True)[0], carried.spec),
         "bottom-up": Case.of(golden.bottom_up()[0], golden.spec),
     }
