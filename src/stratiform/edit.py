@@ -105,6 +105,8 @@ def encode(model: LatentModel, x: Tensor, hold: Hold = "noise", draw: Draw = mea
 
 def check_level(number: int, count: int) -> None:
     """Refuses a level, counted from 1, that a model of so many levels does not have."""
+    if not count:
+        raise UserError("this model has no levels; `stratiform sample RUN` draws images from it")
     if not 1 <= number <= count:
         raise UserError(f"there is no level {number}; give 1 (nearest the image) to {count} (the top)")
 

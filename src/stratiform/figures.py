@@ -7,6 +7,7 @@ image) to L.
 from __future__ import annotations
 
 import io
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
+    from stratiform.evaluation.complete import Completions
     from stratiform.evaluation.explore import Sweep
 
 DPI = 100  # of layout; `png` may render finer
 MOSAIC, GAP = 680, 2  # pixels: what a mosaic's wider side aims at, and the least that lies between its images
+HIDDEN = "#e69f00"  # what covers hidden pixels: the orange of Okabe and Ito (2008)
 FRAMED = 0.15  # the least shade of a leading cell that is framed
 
 
@@ -57,8 +60,7 @@ def mosaic(images: Tensor, columns: int, side: int = MOSAIC) -> np.ndarray:
     as such a square, for strokes that reach the edge must not seem to go on in the next image.
     """
     cells = (images.detach().float().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    rows = -(-len(cells) // columns)
-    times = max(1, round(side / max(rows * cells.shape[1], columns * cells.shape[2])))
+    rows, times = -(-len(cells) // columns), _times(images, columns, side)
     cells = cells.repeat(times, 1).repeat(times, 2)
     _, height, width, channels = cells.shape
     gap = max(GAP, times)
@@ -69,6 +71,12 @@ def mosaic(images: Tensor, columns: int, side: int = MOSAIC) -> np.ndarray:
         place[..., :3] = cell if channels == 3 else cell.repeat(3, 2)
         place[..., 3] = 255
     return canvas
+
+
+def _times(images: Tensor, columns: int, side: int) -> int:
+    """How many pixels of a mosaic's side are one of an image's."""
+    rows, (height, width) = -(-len(images) // columns), images.shape[2:]
+    return max(1, round(side / max(rows * height, columns * width)))
 
 
 def grid(images: Tensor, *, columns: int, title: str, caption: str = "", look: Look = LIGHT) -> Figure:
@@ -102,6 +110,34 @@ def sweep(swept: Sweep, *, title: str, caption: str = "", look: Look = LIGHT, si
         height = canvas.shape[0] / swept.rows
         axes.set_yticks(_ticks(height, swept.rows), _values(swept.up[::-1]))
         axes.set_ylabel(f"$z_{{{swept.level + 1}}}$, second unit", labelpad=2)
+    return figure
+
+
+def completed(x: Tensor, found: Completions, *, title: str, caption: str = "", look: Look = LIGHT) -> Figure:
+    """An image [1, C, H, W], what is hidden of it, how much its completions differ there, and these beneath."""
+    import torch
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize, to_rgb
+
+    columns = max(4, math.ceil(math.sqrt(len(found.images))))
+    scale = ScalarMappable(Normalize(0.0, max(found.spread.max().item(), 1e-9)), _scale(look))
+    whole, tone = x[0].float().expand(3, -1, -1), torch.tensor(to_rgb(HIDDEN))[:, None, None]
+    spread = torch.from_numpy(scale.to_rgba(found.spread.numpy())[..., :3]).permute(2, 0, 1).float()
+    times, (height, width) = _times(found.images, columns, MOSAIC), x.shape[2:]
+    first = mosaic(torch.stack([whole, whole.where(found.known, tone), spread]), 3, times * max(height, 3 * width))
+    figure, axes = _picture(mosaic(found.images, columns), title, caption, look, top=first.shape[0] + 64)
+    axes.set_title("completions", loc="left", fontsize=9, color=look.faint)
+    above = _above(figure, axes, 34, first.shape[1], first.shape[0])
+    above.imshow(first, interpolation="nearest", aspect="auto")
+    left_edges = [i * (first.shape[1] + max(GAP, times)) / 3 for i in range(3)]
+    above.set_xticks(left_edges, ["image", "hidden", "spread"], ha="left")
+    above.set_yticks([])
+    above.xaxis.tick_top()
+    above.tick_params(length=0, labelsize=9, colors=look.faint)
+    bar = figure.colorbar(scale, cax=_above(figure, axes, 34, 10, first.shape[0], left=first.shape[1] + 12))
+    bar.set_label("standard deviation", color=look.faint, fontsize=9)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=9, colors=look.faint)
     return figure
 
 
@@ -232,6 +268,16 @@ def _picture(canvas: np.ndarray, title: str, caption: str, look: Look, **margins
     axes.xaxis.label.set_color(look.ink)
     axes.yaxis.label.set_color(look.ink)
     return figure, axes
+
+
+def _above(figure: Figure, axes: Axes, gap: int, width: int, height: int, left: int = 0) -> Axes:
+    """Further axes of width x height layout pixels, `gap` over the others and `left` from their left edge."""
+    wide, high = figure.get_size_inches() * DPI
+    place = axes.get_position()
+    added = figure.add_axes((place.x0 + left / wide, place.y1 + gap / high, width / wide, height / high))
+    for spine in added.spines.values():
+        spine.set_visible(False)
+    return added
 
 
 def _plain_axes(axes: Axes, look: Look) -> None:

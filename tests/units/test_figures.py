@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from stratiform import figures
+from stratiform.evaluation.complete import Completions
 from stratiform.evaluation.explore import Sweep
 from stratiform.figures import DARK, LIGHT, Cell
 
@@ -98,6 +99,25 @@ def test_heat_writes_every_number_and_frames_the_leader():
     assert {"slant", "width", "level 3", "0.60", "alone 0.50", "–"} <= set(texts)
     frames = [patch for patch in figure.axes[0].patches if not patch.get_fill()]
     assert [(round(f.get_x()), round(f.get_y())) for f in frames] == [(1, 0)]
+
+
+def test_completions_stand_beneath_what_was_known_hidden_and_uncertain():
+    known = torch.tensor([[True, True], [True, False]])
+    x, drawn = torch.full((1, 1, 2, 2), 0.2), torch.full((5, 1, 2, 2), 0.2)
+    drawn[:, 0, 1, 1] = torch.linspace(0, 1, 5)
+    found = Completions(drawn, known, exact=True, particles=5, effective=5.0, log_p=None)
+    figure = figures.completed(x, found, title="t")
+    below, above, bar = figure.axes
+    assert below.get_title(loc="left") == "completions" and bar.get_ylabel() == "standard deviation"
+    assert [t.get_text() for t in above.get_xticklabels()] == ["image", "hidden", "spread"]
+    assert bar.get_ylim() == pytest.approx((0.0, drawn[:, 0, 1, 1].std(correction=0).item()))
+    canvas = np.asarray(above.images[0].get_array())
+    side, cell = canvas.shape[0] // 2, (canvas.shape[1] - canvas.shape[0] * 3) // 2 + canvas.shape[0]
+    image, hidden, spread = (canvas[:, i * cell : i * cell + 2 * side, :3] for i in range(3))
+    assert (image == 51).all() and (hidden[:side] == 51).all() and (hidden[:, :side] == 51).all()
+    assert (hidden[side:, side:] == [0xE6, 0x9F, 0x00]).all()
+    low, high = spread[0, 0], spread[-1, -1]
+    assert (spread[:side] == low).all() and (spread[side:, side:] == high).all() and high.sum() < low.sum()
 
 
 @pytest.mark.parametrize("look", [LIGHT, DARK])

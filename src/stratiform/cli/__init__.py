@@ -34,6 +34,9 @@ COMMANDS = {
     "reconstruct": Command("RUN [--keep-top K]", "images rebuilt from their K top levels", "pictures", "Reconstruct"),
     "mix": Command("RUN A.png B.png", "two images, each with upper levels of the other", "exploring", "Mix"),
     "gibbs": Command("RUN", "chains of z ~ q(z | x), x ~ p(x | z), from data, noise or samples", "exploring", "Gibbs"),
+    "inpaint": Command(
+        "RUN IMAGE", "an image whose hidden part is drawn anew, pixel after pixel", "inpaint", "Inpaint"
+    ),
     "encode": Command("RUN SOURCE", "the code of every image of a source, level by level", "sources", "Encode"),
     "score": Command("RUN SOURCE", "how strange each image of a source is; AUROC against others", "score", "Score"),
     "reproduce": Command("[NAME]", "the papers' results: claim, minutes, what came of it", "reproduce", "Reproduce"),

@@ -1,16 +1,19 @@
-"""An image file as a run's model sees images."""
+"""An image file as a run's model sees images, or as a mask over one."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from stratiform.data.config import DataConfig
 from stratiform.data.decode import Unreadable, decode, packed
 from stratiform.data.source import SOURCES
 from stratiform.errors import UserError
+from stratiform.spec import ImageSpec
 from stratiform.training.run import Loaded
 
 
@@ -24,14 +27,35 @@ def picture(path: Path, loaded: Loaded) -> Tensor:
     """
     spec, config = loaded.spec, loaded.recipe.data
     side = spec.height if spec.height == spec.width else None
-    try:
-        pixels = decode(packed(path), replace(config, size=side, channels=1 if spec.channels == 1 else 3))
-    except Unreadable as error:
-        raise UserError(f"{path} cannot be read ({error}); give an image file") from error
+    pixels = _decoded(path, replace(config, size=side, channels=1 if spec.channels == 1 else 3))
     if pixels.shape != spec.shape:
-        (_, high, wide), wanted = pixels.shape, f"{spec.height} x {spec.width}"
-        raise UserError(f"{path} is {high} x {wide}, but the run models images of {wanted}; cut it to that")
+        raise _of_another_size(path, pixels, spec)
     k = torch.from_numpy(pixels.copy())[None].long()
     if config.source in SOURCES and SOURCES[config.source].invert:
         k = 255 - k
     return (k + 0.5) / 256 if spec.bins is None else k * spec.bins // 256 / (spec.bins - 1)
+
+
+def bright(path: Path, spec: ImageSpec) -> Tensor:
+    """Which pixels of the file's image are in the upper half of the range, bool [H, W].
+
+    Raises:
+        UserError: it is no image, or not of the model's size.
+    """
+    pixels = _decoded(path, DataConfig(channels=1))
+    if pixels.shape[1:] != (spec.height, spec.width):
+        raise _of_another_size(path, pixels, spec)
+    return torch.from_numpy(pixels[0] >= 128)
+
+
+def _decoded(path: Path, config: DataConfig) -> np.ndarray:
+    """uint8 [C, H, W]"""
+    try:
+        return decode(packed(path), config)
+    except Unreadable as error:
+        raise UserError(f"{path} cannot be read ({error}); give an image file") from error
+
+
+def _of_another_size(path: Path, pixels: np.ndarray, spec: ImageSpec) -> UserError:
+    (_, high, wide), wanted = pixels.shape, f"{spec.height} x {spec.width}"
+    return UserError(f"{path} is {high} x {wide}, but the run models images of {wanted}; cut it to that")

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Literal
 from PIL import Image
 
 from stratiform import figures
+from stratiform.cli.growing import Growth
 from stratiform.cli.options import Answer
 from stratiform.cli.runs import OnRun, OnSplit
+from stratiform.core.model import LatentModel
 from stratiform.data.batches import in_order
+from stratiform.edit import check_level
 from stratiform.errors import UserError
 from stratiform.evaluation import explore
 from stratiform.files import atomic
@@ -29,27 +32,31 @@ CELLS_SIDE_BY_SIDE = 9  # along each side of a panel
 
 @dataclass(frozen=True, kw_only=True)
 class Sample(OnRun):
-    """Pictures drawn from the model: level by level from the prior, from the top down."""
+    """Pictures drawn from the model: level by level from the prior, from the top down, or pixel after pixel."""
 
     images: int = 60
     """How many."""
     temperature: float = 1.0
-    """Times all noise: below 1 the pictures are more alike and more typical."""
+    """Times all noise of the levels, and the spread of every pixel that is drawn given those before it: below 1 the
+    pictures are more alike and more typical."""
     out: Path | None = None
     """The picture (RUN/sample.png)."""
 
     def work(self) -> Answer:
         at_least_one("images", self.images)
+        not_negative("temperature", self.temperature)
+        out = place(self.out or self.run / "sample.png")
         loaded = load(self.run)
         seed = self.seed or 0
-        drawn = explore.samples(loaded.model, self.images, temperature=self.temperature, seed=seed)
+        with Growth() as watch:
+            drawn = explore.samples(loaded.model, self.images, temperature=self.temperature, seed=seed, watch=watch)
         figure = figures.grid(
             drawn,
             columns=min(COLUMNS, self.images),
             title=f"Samples of {loaded.recipe.name}",
-            caption=f"The mean of p(x | z), all levels from the prior; temperature {self.temperature:g}, seed {seed}.",
+            caption=f"{about_samples(loaded.model, self.temperature)}; seed {seed}.",
         )
-        return saved([figure], self.out or self.run / "sample.png")
+        return saved([figure], out)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +72,8 @@ class Sweep(OnRun):
 
     def work(self) -> Answer:
         loaded = load(self.run)
-        levels = range(len(loaded.model.hierarchy.levels), 0, -1) if self.level is None else [self.level]
+        count = len(loaded.model.hierarchy.levels)
+        levels = [self.level] if self.level is not None else list(range(count, 0, -1)) or [1]
         cells = CELLS_SIDE_BY_SIDE if self.level is None else None
         look = partial(explore.sweep, loaded.model, others=self.others, cells=cells, seed=self.seed or 0)
         swept = [look(k - 1) for k in levels]
@@ -87,9 +95,10 @@ class Reconstruct(OnSplit):
     def work(self) -> Answer:
         at_least_one("images", self.images)
         loaded, data = self.opened()
+        levels = len(loaded.model.hierarchy.levels)
+        check_level(1, levels)
         seed = self.seed or 0
         x = next(in_order(data, self.split, size=self.images, limit=self.images, seed=seed))
-        levels = len(loaded.model.hierarchy.levels)
         kept = range(levels, 0, -1) if self.keep_top is None else [self.keep_top]
         rows = {
             f"top {keep} of {levels}": explore.reconstruct(loaded.model, x, keep_top=keep, seed=seed) for keep in kept
@@ -104,8 +113,7 @@ class Reconstruct(OnSplit):
 
 def saved(drawn: Sequence[Figure], path: Path) -> Answer:
     """Writes the figures side by side as one picture, whole."""
-    if not path.parent.is_dir():
-        raise UserError(f"there is no folder {path.parent}; make it, or choose another --out")
+    place(path)
     pictures = [Image.open(BytesIO(figures.png(figure))) for figure in drawn]
     whole = Image.new("RGB", (sum(p.width for p in pictures), max(p.height for p in pictures)), "white")
     for i, picture in enumerate(pictures):
@@ -115,6 +123,16 @@ def saved(drawn: Sequence[Figure], path: Path) -> Answer:
     return Answer({"picture": path}, (f"picture: {path}",))
 
 
+def about_samples(model: LatentModel, temperature: float) -> str:
+    """What `explore.samples` shows, and what the temperature acts upon."""
+    drawn = f"temperature {temperature:g}, times"
+    if not explore.draws_pixels(model):
+        return f"The mean of p(x | z), all levels from the prior; {drawn} their noise"
+    if not len(model.hierarchy.levels):
+        return f"Samples of p(x), pixel after pixel; {drawn} the spread of each"
+    return f"Samples of p(x | z), pixel after pixel, all levels from the prior; {drawn} their noise and pixels' spread"
+
+
 def _level(swept: explore.Sweep, name: str) -> Figure:
     others = "drawn anew in each cell" if swept.others == "drawn" else "the same in all cells"
     what = "Its units run along the axes" if swept.across else "It is drawn anew in each cell"
@@ -122,6 +140,22 @@ def _level(swept: explore.Sweep, name: str) -> Figure:
     return figures.sweep(swept, title=f"Level {swept.level + 1} of {swept.levels}, {name}", caption=caption)
 
 
+def place(path: Path) -> Path:
+    """The path of a picture, refused where there is no folder for it."""
+    if not path.parent.is_dir():
+        raise UserError(f"there is no folder {path.parent}; make it, or choose another --out")
+    return path
+
+
 def at_least_one(name: str, value: int) -> None:
-    if value < 1:
-        raise UserError(f"--{name} is {value}; give 1 or more")
+    at_least(1, name, value)
+
+
+def at_least(least: int, name: str, value: int) -> None:
+    if value < least:
+        raise UserError(f"--{name} is {value}; give {least} or more")
+
+
+def not_negative(name: str, value: float) -> None:
+    if not value >= 0:
+        raise UserError(f"--{name} is {value:g}; give 0 or more")

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor
 
-from stratiform.core.decoder import AutoregressiveImage, Growing
+from stratiform.core.decoder import Autoregressive, AutoregressiveImage, Growing
 from stratiform.core.hierarchy import Pick, from_prior, with_noise
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import mean
@@ -54,6 +54,11 @@ def noise(model: LatentModel, n: int, seed: int, draw: int = 0) -> dict[int, Ten
         level: standard_normal(seed, level, rows, torch.full_like(rows, draw), shape).to(top)
         for level, shape in enumerate(model.hierarchy.shapes)
     }
+
+
+def draws_pixels(model: LatentModel) -> bool:
+    """Are its images drawn pixel after pixel, so that only samples of them can be shown, no mean?"""
+    return isinstance(model.decoder, Autoregressive)
 
 
 def chunks(n: int) -> Iterator[slice]:

@@ -23,7 +23,7 @@ def generated(m: Measured) -> Iterator[str]:
     yield mosaic(
         figures.grid(drawn, columns=COLUMNS, title="", look=figures.BETWEEN),
         f"{SAMPLES} images drawn by the model",
-        f"{SAMPLES} new images, none selected: every level was drawn at random. Shown is the mean of p(x | z).",
+        f"{SAMPLES} new images, none selected: {_drawn(m)}.",
     )
     x = next(in_order(m.data, "test", size=REBUILT, limit=REBUILT, seed=m.seed))
     rows = {"test image": x}
@@ -37,6 +37,13 @@ def generated(m: Measured) -> Iterator[str]:
             "Unseen images, and what is left of them when only these levels keep their code and those below are drawn "
             "at random. What is lost from one row to the next is what the dropped level said.",
         )
+
+
+def _drawn(m: Measured) -> str:
+    if not explore.draws_pixels(m.loaded.model):
+        return "every level was drawn at random. Shown is the mean of p(x | z)"
+    pixels = "the pixels{} one after the other, each given those before it"
+    return f"every level was drawn at random, then {pixels.format('')}" if m.count else pixels.format(" were drawn")
 
 
 def by_level(m: Measured) -> Iterator[str]:

@@ -1,0 +1,172 @@
+"""`inpaint` and `sample` of a model that draws pixel after pixel: pictures, what is said of them, wrong use."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import known
+from stratiform.cli import main
+from stratiform.cli.inpaint import part
+from stratiform.cli.pictures import about_samples
+from stratiform.distributions import Likelihood
+from stratiform.evaluation import explore
+from stratiform.spec import ImageSpec
+from stratiform.training.run import load
+from system.conftest import Say, everything_in
+
+SMALL = (
+    "--model.width=8",
+    "--model.blocks=1",
+    "--model.kernel=3",
+    "--data.limit=64",
+    "--training.steps=20",
+    "--training.batch=8",
+    "--training.evaluate-images=16",
+    "--training.device=cpu",
+)
+
+
+@pytest.fixture(scope="module")
+def pixels(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a small PixelCNN."""
+    run = tmp_path_factory.mktemp("runs") / "pixels"
+    assert main(["train", "pixelcnn-digits", "--run", str(run), *SMALL]) == 0
+    return run
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    """An image, and masks: of its lower half, of one pixel, of all, of none, of another size."""
+    random, mask = np.random.default_rng(0), np.zeros((8, 8), np.uint8)
+    lower, one = mask.copy(), mask.copy()
+    lower[4:], one[2, 3] = 255, 128
+    held = {"image": random.integers(0, 256, (20, 20), np.uint8), "lower": lower, "one": one}
+    held |= {"all": mask + 255, "none": mask + 127, "large": np.zeros((9, 8), np.uint8)}
+    for name, values in held.items():
+        Image.fromarray(values).save(tmp_path / f"{name}.png")
+    return {name: str(tmp_path / f"{name}.png") for name in held}
+
+
+def answer(say: Say, *words: object) -> dict:
+    said = say(*words, "--json")
+    assert said.status == 0, said.err
+    return json.loads(said.out)
+
+
+def test_what_comes_last_is_drawn_exactly(say: Say, pixels: Path, tmp_path: Path) -> None:
+    out = tmp_path / "one.png"
+    found = answer(say, "inpaint", pixels, 3, "--hide", "bottom", "--images", 4, "--out", out)
+    assert len(found.pop("log_p")) == 4 and found.pop("distinct") == 4
+    told = {"exact": True, "particles": 4, "effective": 4.0, "images": 4, "temperature": 1.0, "seed": 0}
+    assert found == {"picture": str(out), **told}
+    with Image.open(out) as picture:
+        assert len(picture.getcolors(2**20) or []) > 20
+
+
+def test_anything_else_is_resampled_and_a_poor_choice_is_warned_of(say: Say, pixels: Path, tmp_path: Path) -> None:
+    words = ("inpaint", pixels, 3, "--hide", "top", "--images", 4, "--out", tmp_path / "a.png")
+    found = answer(say, *words, "--particles", 50)
+    assert (found["exact"], found["particles"], found["log_p"]) == (False, 50, None)
+    assert 1 <= found["effective"] < 50 and 1 <= found["distinct"] <= 4
+    said = say(*words, "--particles", 4)
+    assert said.status == 0 and "effective number" in said.out
+    assert said.err.startswith("warning: few particles carry the weight") and said.err.count("\n") == 1
+    assert not say(*words[:4], "bottom", *words[5:]).err
+
+
+def test_a_mask_file_hides_what_is_bright(say: Say, pixels: Path, files: dict[str, str], tmp_path: Path) -> None:
+    same = []
+    for hidden in (("--mask", files["lower"]), ("--hide", "bottom")):
+        out = tmp_path / f"{len(same)}.png"
+        same.append(answer(say, "inpaint", pixels, files["image"], *hidden, "--out", out) | {"picture": None})
+    assert same[0] == same[1] and (tmp_path / "0.png").read_bytes() == (tmp_path / "1.png").read_bytes()
+    found = answer(say, "inpaint", pixels, files["image"], "--mask", files["one"], "--out", tmp_path / "2.png")
+    assert not found["exact"] and found["distinct"] > 1
+
+
+def test_the_seed_and_the_image_decide(say: Say, pixels: Path, tmp_path: Path) -> None:
+    def drawn(*words: object) -> bytes:
+        assert say("inpaint", pixels, *words, "--hide", "bottom", "--out", tmp_path / "a.png").status == 0
+        return (tmp_path / "a.png").read_bytes()
+
+    assert drawn(0) == drawn(0) != drawn(0, "--seed", 1)
+    assert len({drawn(0), drawn(1), drawn(0, "--split", "train"), drawn(0, "--temperature", 0.5)}) == 4
+
+
+def test_the_picture_lies_in_the_run_unless_told_otherwise(say: Say, pixels: Path) -> None:
+    assert say("inpaint", pixels, 0, "--hide", "right").status == 0 and (pixels / "inpaint.png").is_file()
+
+
+def test_halves_and_the_centre() -> None:
+    assert part("top", 5, 1).flatten().tolist() == [True, True, False, False, False]
+    assert part("left", 1, 5).flatten().tolist() == [True, True, False, False, False]
+    for half, other in (("top", "bottom"), ("left", "right")):
+        assert torch.equal(part(half, 5, 7), ~part(other, 5, 7))
+    centre = part("centre", 8, 5)
+    assert centre.any(1).tolist() == [False, False, True, True, True, True, False, False]
+    assert centre.any(0).tolist() == [False, True, True, True, False]
+
+
+def test_samples_are_pixels_and_their_temperature_tells(say: Say, pixels: Path, tmp_path: Path) -> None:
+    def drawn(*words: object) -> bytes:
+        assert say("sample", pixels, "--images", 12, *words, "--out", tmp_path / "a.png").status == 0
+        return (tmp_path / "a.png").read_bytes()
+
+    assert drawn() == drawn() != drawn("--temperature", 0.5)
+    x = explore.samples(load(pixels).model, 3)
+    assert torch.equal((16 * x).round() / 16, x)
+
+
+def test_the_caption_says_what_was_drawn_and_what_the_temperature_did() -> None:
+    spec, softmax = ImageSpec(1, 2, 2, 4), Likelihood(name="softmax")
+    said = {make: about_samples(make(spec, softmax), 0.5) for make in (known.pixels, known.pixels_given_z)}
+    assert said[known.pixels] == "Samples of p(x), pixel after pixel; temperature 0.5, times the spread of each"
+    assert said[known.pixels_given_z].startswith("Samples of p(x | z), pixel after pixel, all levels from the prior")
+    assert said[known.pixels_given_z].endswith("temperature 0.5, times their noise and pixels' spread")
+    means = about_samples(known.flat().top_down()[0], 1.0)
+    assert means == "The mean of p(x | z), all levels from the prior; temperature 1, times their noise"
+
+
+WRONG = {
+    "nothing said of what is hidden": (("0",), "give either --hide bottom"),
+    "said twice": (("0", "--hide", "top", "--mask", "lower"), "give either --hide bottom"),
+    "no such half": (("0", "--hide", "inside"), "--hide"),
+    "no image": (("--hide", "top"), "IMAGE must be given"),
+    "no such file": (("nowhere.png", "--hide", "top"), "nowhere.png cannot be read"),
+    "no such test image": (("999", "--hide", "top"), "there is no test image 999; digits has 0 to 63"),
+    "mask of another size": (("0", "--mask", "large"), "large.png is 9 x 8, but the run models images of 8 x 8"),
+    "no mask": (("0", "--mask", "nowhere.png"), "nowhere.png cannot be read"),
+    "all hidden": (("0", "--mask", "all"), "everything is hidden"),
+    "nothing hidden": (("0", "--mask", "none"), "nothing is hidden"),
+    "one completion": (("0", "--hide", "top", "--images", "1"), "--images is 1; give 2 or more"),
+    "too few particles": (("0", "--hide", "top", "--particles", "7"), "give 8 or more"),
+    "colder than cold": (("0", "--hide", "top", "--temperature", "-1"), "--temperature is -1; give 0 or more"),
+    "no place": (("0", "--hide", "top", "--out", "nowhere/a.png"), "there is no folder nowhere"),
+}
+
+
+@pytest.mark.parametrize(("words", "told"), WRONG.values(), ids=WRONG)
+def test_wrong_use_is_told_in_one_line_and_writes_nothing(
+    words: tuple[str, ...], told: str, say: Say, pixels: Path, files: dict[str, str], tmp_path: Path
+) -> None:
+    before = everything_in(tmp_path) | everything_in(pixels)
+    said = say("inpaint", pixels, *(files.get(word, word) for word in words))
+    assert (said.status, said.out) == (2, "")
+    assert told in said.err and said.err.count("\n") == 1
+    assert everything_in(tmp_path) | everything_in(pixels) == before
+
+
+def test_a_model_with_levels_says_what_it_can_do(say: Say, trained: Path, tmp_path: Path) -> None:
+    said = say("inpaint", trained, 0, "--hide", "bottom", "--out", tmp_path / "a.png")
+    assert said.status == 2 and "this model has 3 levels" in said.err and "reconstruct RUN --keep-top" in said.err
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [("sweep",), ("sweep", "--level", "1"), ("reconstruct",)], ids=" ".join)
+def test_a_model_without_levels_says_so(command: tuple[str, ...], say: Say, pixels: Path, tmp_path: Path) -> None:
+    said = say(command[0], pixels, *command[1:], "--out", tmp_path / "a.png")
+    assert said.status == 2 and said.err.startswith("error: this model has no levels") and said.err.count("\n") == 1
