@@ -225,3 +225,15 @@ def test_cells_write_the_fair_score_first():
 @pytest.mark.parametrize(("value", "text"), [(-0.004, "0.00"), (-0.12, "−0.12"), (None, "–"), (0.5, "0.50")])
 def test_numbers_are_written_for_people(value, text):
     assert findings.number(value) == text
+
+
+def test_a_page_of_a_pixel_model_does_not_speak_of_what_it_has_not(tmp_path):
+    run = tmp_path / "run"
+    recipe = tiny(model=MODELS["pixelcnn"](width=4, blocks=1, kernel=3))
+    train(recipe, Run.create(run, recipe))
+    page = Page((reporting.report(run)).read_text())
+    assert not page.open
+    for said in ("how likely each pixel is, given the pixels before it", "Of an unseen image, exactly", "new images"):
+        assert said in page.text
+    said = page.text.split("How it was made")[0]
+    assert not [word for word in ("level", "R²", "code") if word in said]

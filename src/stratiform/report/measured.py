@@ -17,6 +17,7 @@ from stratiform.evaluation.metrics import Metrics
 from stratiform.training.run import Loaded, load
 
 LN2 = math.log(2.0)  # nats in a bit
+NOTHING: Mapping[str, Any] = {"levels": [], "alignment": None}  # what a model without levels learnt level by level
 BOUND_IMAGES, BOUND_SAMPLES = 1000, 50  # of the bound, where `evaluate` has not been run
 
 
@@ -43,7 +44,9 @@ class Measured:
         if bound is None or (bound.get("split"), bound.get("data")) != ("test", loaded.recipe.data.source):
             bound = _bound(loaded, data, seed)
             metrics.put("evaluate", bound)
-        if learnt is None or len(learnt["levels"]) != len(loaded.model.hierarchy.levels):
+        if not loaded.model.hierarchy.levels:
+            learnt = NOTHING
+        elif learnt is None or len(learnt["levels"]) != len(loaded.model.hierarchy.levels):
             judge_file = judge_file or run / "judge.safetensors"
             learnt = levels(loaded.model, data, seed=seed, judge_file=judge_file).to_json()
             metrics.put("levels", learnt)

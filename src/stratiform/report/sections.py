@@ -41,9 +41,11 @@ def opening(m: Measured) -> Iterator[str]:
     about = f"{entry.about[0].upper()}{entry.about[1:]}" if entry else "A latent variable model"
     order = f" Level 1 lies nearest the image, level {m.count} is the top." if m.count > 1 else ""
     yield f"<h1>{escape(title(m))}</h1>"
+    code = f"to describe each by a short code in {m.count} level{'s' if m.count != 1 else ''}"
+    learnt = code if m.count else "how likely each pixel is, given the pixels before it"
     yield paragraph(
-        f"{about}. It was shown {len(m.data.train):,} images and told nothing about them; it learnt to describe each "
-        f"by a short code in {m.count} level{'s' if m.count != 1 else ''}.{order} In short:",
+        f"{about}. It was shown {len(m.data.train):,} images and told nothing about them; it learnt {learnt}.{order} "
+        "In short:",
         "lead",
     )
     yield "<ul>"
@@ -99,7 +101,8 @@ def origin(m: Measured) -> Iterator[str]:
 
 def glossary(m: Measured) -> Iterator[str]:
     yield "<h2>Words</h2><dl>"
-    yield from (f"<dt>{word}</dt><dd>{meaning}</dd>" for word, meaning in MEANINGS.items())
+    words = MEANINGS if m.count else {"Nat, bit": MEANINGS["Nat, bit"]}
+    yield from (f"<dt>{word}</dt><dd>{meaning}</dd>" for word, meaning in words.items())
     yield "</dl>"
 
 
