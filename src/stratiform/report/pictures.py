@@ -18,7 +18,7 @@ BESIDE = 390  # pixels of one of two sweeps side by side
 
 def generated(m: Measured) -> Iterator[str]:
     model, top = m.loaded.model, m.count
-    yield "<h2>Images it draws, and images it rebuilds</h2>"
+    yield f"<h2>Images it draws{', and images it rebuilds' if top else ''}</h2>"
     drawn = explore.samples(model, SAMPLES, seed=m.seed)
     yield mosaic(
         figures.grid(drawn, columns=COLUMNS, title="", look=figures.BETWEEN),

@@ -70,7 +70,8 @@ def images(m: Measured) -> Iterator[str]:
     )
     if m.data.test.labels is not None:
         known = f" ({', '.join(names)})" if 0 < len(names) <= 12 else f" of {len(names)} classes"
-        text += f" Their labels{known} were never shown to the model; here they serve to find out what it learnt."
+        used = "; here they serve to find out what it learnt" if m.count else ""
+        text += f" Their labels{known} were never shown to the model{used}."
     yield "<h2>The images</h2>" + paragraph(text)
     some = next(in_order(m.data, "train", size=EXAMPLES, limit=EXAMPLES, seed=m.seed))
     picture = figures.grid(some, columns=COLUMNS, title="", look=figures.BETWEEN)
