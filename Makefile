@@ -1,7 +1,7 @@
 # make demo      set everything up, train on the built-in digits, write the report
 # make test      set everything up, run the tests
 # make check     all of CI: ruff, mypy, tests
-# make bench     our training step and evaluation against a plain hand-written loop
+# make bench     our training step and evaluation against a plain hand-written loop; sampling with and without the cache
 # make setup     .venv with the package in it; done again only when pyproject.toml changes
 
 VENV := .venv
@@ -28,3 +28,4 @@ check: setup
 
 bench: setup
 	$(BIN)/python benchmarks/against_plain_loop.py
+	$(BIN)/python benchmarks/sampling.py

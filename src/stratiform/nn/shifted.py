@@ -30,7 +30,7 @@ def concat_elu(x: Tensor) -> Tensor:
 
 
 def drop(x: Tensor, rate: float) -> Tensor:
-    """Dropout. On a CPU 16 random bits per feature decide, six times faster than torch's own, which draws doubles."""
+    """Dropout. On a CPU 16 random bits per feature decide, which takes a sixth of the time of torch's own."""
     if x.device.type != "cpu":
         return F.dropout(x, rate)
     bits = torch.empty(x.numel() // 4 + 1, dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
