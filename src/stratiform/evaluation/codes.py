@@ -50,7 +50,13 @@ class Reading:
 def codes_and_kl(
     model: LatentModel, batches: Iterable[Tensor], *, seed: int = 0, split_code: int | None = None
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Posterior means [N, d] of each level as read, and its mean KL in nats [L], bottom -> top."""
+    """Posterior means [N, d] of each level as read, and its mean KL in nats [L], bottom -> top.
+
+    Raises:
+        UserError: there are no levels, or the code cannot be split so.
+    """
+    if not model.hierarchy.shapes:
+        raise UserError("this model has no levels, so an image has no code")
     reading, top = Reading(model.hierarchy, split_code), model.hierarchy.top
     codes: list[list[Tensor]] = []
     kl, count = torch.zeros(len(reading), dtype=torch.float64), 0

@@ -41,6 +41,8 @@ def gibbs(model: LatentModel, x: Tensor, steps: int, *, keep: Sequence[int] | No
         x: where the chains start: data, or `uniform`, or `ancestral`.
         keep: the steps that are returned; the last alone where nothing is said.
     """
+    if not model.hierarchy.shapes:
+        raise UserError("this model has no levels: a chain of z ~ q(z|x), x ~ p(x|z) needs a z")
     kept = (steps,) if keep is None else tuple(sorted(set(keep)))
     if not kept or not 1 <= kept[0] <= kept[-1] <= steps:
         raise UserError(f"the steps to keep are {list(keep or kept)} of {steps}; give some from 1 to {steps}")
