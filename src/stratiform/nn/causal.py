@@ -36,10 +36,15 @@ class Conditions(nn.Module):
     def __init__(self, sites: Sequence[Site], features: int, form: Form) -> None:
         super().__init__()
         self.sites, self.form = tuple(sites), form
-        make = {"none": lambda n: nn.Identity(), "vector": lambda n: nn.Linear(features, n, bias=False)}.get(
-            form, lambda n: nn.Conv2d(features, n, 1, bias=False)
-        )
-        self.maps = nn.ModuleList(make(site.channels) for site in self.sites)
+        self.maps = nn.ModuleList()
+        for site in self.sites if form != "none" else ():
+            vector = form == "vector"
+            make = (
+                nn.Linear(features, site.channels, False)
+                if vector
+                else nn.Conv2d(features, site.channels, 1, bias=False)
+            )
+            self.maps.append(make)
 
     def forward(self, h: Tensor) -> list[Tensor]:
         """Per site [B, channels, H_s, W_s] or [B, channels, 1, 1], ready to be added."""

@@ -48,4 +48,11 @@ class Map:
     """Features [B, F, H, W], and their concat-ELU [B, 2 F, H, W], computed once for all layers that read it."""
 
     def __init__(self, features: Tensor) -> None:
-        self.features, self.active = features, concat_elu(features)
+        self.features = features
+        self._active: Tensor | None = None  # no cached_property: its lock breaks a compiled graph
+
+    @property
+    def active(self) -> Tensor:
+        if self._active is None:
+            self._active = concat_elu(self.features)
+        return self._active
