@@ -9,6 +9,7 @@ import pytest
 from stratiform.data.config import DataConfig
 from stratiform.data.inspect import contact_sheet, describe
 from stratiform.data.source import load
+from stratiform.distributions import fitting
 
 
 def test_the_digits() -> None:
@@ -34,13 +35,15 @@ def test_levels_really_used_and_duplicates(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "fit"),
     [
-        ({}, ["gaussian", "laplace", "logistic"]),
+        ({}, ["laplace", "gaussian", "logistic", "softmax", "mixture"]),
         ({"binarise": "fixed"}, ["bernoulli"]),
-        ({"dequantise": True}, ["gaussian", "laplace"]),
+        ({"dequantise": True}, ["laplace", "gaussian", "logistic"]),
     ],
 )
 def test_likelihoods_that_fit(config: dict[str, object], fit: list[str]) -> None:
-    assert describe(DataConfig(**config))["likelihoods"] == fit
+    found = describe(DataConfig(**config))
+    assert found["likelihoods"] == fit
+    assert set(fit) <= set(fitting(load(DataConfig(**config)).spec.bins))
 
 
 def test_the_contact_sheet(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from stratiform.errors import UserError
 from stratiform.evaluation import judge as judging
 from stratiform.evaluation.bound import bounds
 from stratiform.evaluation.codes import codes_and_kl
-from stratiform.evaluation.levels import FactorAtLevel, alignment, controls, levels
+from stratiform.evaluation.levels import FactorAtLevel, _few, alignment, controls, levels
 from stratiform.spec import ImageSpec
 
 
@@ -218,3 +218,11 @@ def test_a_model_without_levels_has_none_to_report():
 
 def _unlabelled(split: Split) -> Split:
     return Split(split.images, None, {})
+
+
+def test_too_few_images_for_the_neighbours_are_told() -> None:
+    assert not list(_few(63, "test")) and not list(_few(63, "train"))
+    (said,) = _few(13, "test")
+    assert said.startswith("13 images are too few for 25 neighbours") and "--split train" in said
+    (said,) = _few(62, "train")
+    assert "--split" not in said

@@ -68,6 +68,7 @@ def assert_same(run: Run, other: Run) -> None:
         assert a.keys() == b.keys()
         for name in a:
             assert torch.equal(a[name], b[name]), name
+        assert one.read_bytes() == two.read_bytes()
 
 
 STOPS = {
@@ -128,6 +129,15 @@ def test_a_finished_run_is_left_as_it_is(tmp_path: Path):
     train(run.recipe, run, events.append)
     assert {file.name: file.read_bytes() for file in run.path.iterdir()} == before
     assert [type(event) for event in events] == [Began, Finished]
+
+
+def test_weights_that_were_deleted_come_back_from_the_state(tmp_path: Path):
+    """The advice for damaged weights is to delete them and train again; a finished run has no step left to take."""
+    run = run_of(tiny(), tmp_path / "run")
+    before = run.weights.read_bytes()
+    run.weights.unlink()
+    train(run.recipe, run)
+    assert run.weights.read_bytes() == before
 
 
 def test_seeds_decide_everything(tmp_path: Path):

@@ -4,6 +4,7 @@ import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from stratiform.evaluation.metrics import Metrics
 from stratiform.models import MODELS
 from stratiform.models.parts import Network
 from stratiform.recipes import RECIPES
-from stratiform.report import findings, measured
+from stratiform.report import findings, measured, sections
 from stratiform.report.origin import command
 from stratiform.training.loop import train
 from stratiform.training.run import Run, load
@@ -237,3 +238,17 @@ def test_a_page_of_a_pixel_model_does_not_speak_of_what_it_has_not(tmp_path):
         assert said in page.text
     said = page.text.split("How it was made")[0]
     assert not [word for word in ("level", "R²", "Alignment") if word in said]
+
+
+def test_what_a_recipe_is_about_is_said_of_its_own_images_alone(run):
+    text = Page((run / "report.html").read_text()).text
+    assert "Variational Ladder Autoencoder. It was shown" in text  # tiny is no recipe of the table
+    for source, said in (("digits", RECIPES["vlae-digits"].about[1:]), ("elsewhere", "Autoencoder. It was")):
+        recipe = replace(RECIPES["vlae-digits"].recipe, data=DataConfig(source=source))
+        opening = next(islice(sections.opening(_of(run, recipe)), 1, None))
+        assert said in opening
+
+
+def _of(run, recipe):
+    made = measured.Measured.of(run, 0)
+    return replace(made, loaded=replace(made.loaded, recipe=recipe))

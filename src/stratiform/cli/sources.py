@@ -51,8 +51,10 @@ class Datasets(Options):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic(path) as temporary:
             contact_sheet(load_data(config)).save(temporary, format="PNG")
-        rows = [[key.replace("_", " "), cell(value)] for key, value in found.items() if value not in ((), [], None)]
-        return Answer({**found, "contact_sheet": path}, (table(["", ""], rows), f"\ncontact sheet: {path}"))
+        told = {key: value for key, value in found.items() if key != "notes" and value not in ((), [], None)}
+        rows = [[key.replace("_", " "), cell(value)] for key, value in told.items()]
+        closing = (f"\ncontact sheet: {path}", *found["notes"])
+        return Answer({**found, "contact_sheet": path}, (table(["", ""], rows), *closing))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,8 +49,9 @@ def describe(config: DataConfig) -> dict[str, Any]:
 def likelihoods(spec: ImageSpec) -> list[str]:
     """Names of those that are distributions over such images."""
     if spec.bins == 2:
-        return ["bernoulli"]
-    return ["gaussian", "laplace"] if spec.bins is None else ["gaussian", "laplace", "logistic"]
+        return ["bernoulli"]  # others are, too, and say the same with more parameters
+    continuous = ["laplace", "gaussian", "logistic"]
+    return continuous if spec.bins is None else [*continuous, "softmax", "mixture"]
 
 
 def contact_sheet(data: Data) -> Image.Image:

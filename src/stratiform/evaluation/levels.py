@@ -115,7 +115,7 @@ def levels(
         images=len(source),
         draws=draws,
         seed=seed,
-        notes=(*unmeasured(factors), *_unseen(controlled, draws), *_unread(judge)),
+        notes=(*_few(len(source), split), *unmeasured(factors), *_unseen(controlled, draws), *_unread(judge)),
         levels=outcomes,
     )
 
@@ -197,6 +197,14 @@ def _row(
             )
         row[name] = cell
     return row
+
+
+def _few(images: int, split: str) -> Iterator[str]:
+    """Where a fold holds fewer images than twice the neighbours, what the probe says is near the mean of all."""
+    enough = 2 * K * FOLDS // (FOLDS - 1) + 1
+    if images < enough:
+        other = "" if split == "train" else "; --split train has more, seen in training"
+        yield f"{images} images are too few for {K} neighbours: the scores mean little under {enough}{other}"
 
 
 def _unseen(controlled: Mapping[str, Indices], draws: int) -> Iterator[str]:

@@ -38,7 +38,9 @@ def title(m: Measured) -> str:
 
 def opening(m: Measured) -> Iterator[str]:
     entry = RECIPES.get(m.loaded.recipe.name)
-    about = f"{entry.about[0].upper()}{entry.about[1:]}" if entry else "A latent variable model"
+    about = (type(m.loaded.recipe.model).__doc__ or "").split(":")[0].rstrip(".")
+    if entry and entry.recipe.data.source == m.loaded.recipe.data.source:
+        about = f"{entry.about[0].upper()}{entry.about[1:]}"
     order = f" Level 1 lies nearest the image, level {m.count} is the top." if m.count > 1 else ""
     yield f"<h1>{escape(title(m))}</h1>"
     code = f"to describe each by a short code in {m.count} level{'s' if m.count != 1 else ''}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from torch import Tensor
 from stratiform.errors import UserError
 from stratiform.files import atomic
 
+NOTES = "notes"
+
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> None:
     """Replaces `path` by these tensors and notes.
@@ -22,9 +25,14 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str,
     """
     with atomic(path) as temporary:
         try:
-            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, dict(notes))
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, _as_one(notes))
         except SafetensorError as error:
             raise OSError(str(error)) from error
+
+
+def _as_one(notes: Mapping[str, str]) -> dict[str, str]:
+    """The library writes entries in random order: one entry makes equal files equal to the byte."""
+    return {NOTES: json.dumps(notes, sort_keys=True)}
 
 
 def read_notes(path: Path) -> dict[str, str]:
@@ -35,10 +43,11 @@ def read_notes(path: Path) -> dict[str, str]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}
+            held: dict[str, str] = file.metadata() or {}
+        return json.loads(held[NOTES]) if NOTES in held else held
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; train first") from error
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise UserError(f"{path} is damaged or no safetensors file ({error}); delete it and train again") from error
 
 
