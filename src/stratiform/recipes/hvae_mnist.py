@@ -4,8 +4,8 @@ Paper     Zhao, Song, Ermon 2017, Section 3 and Figs 2-3 (sizes not given)
 Claim     a hierarchical VAE trained by the ELBO has no hierarchy of features, however its levels are wired
 Command   stratiform train hvae-mnist; stratiform train hvae-shortcut-mnist; stratiform train lvae-mnist
 Minutes   4 to 6 each, on one core in bfloat16
-Reached   2026-11-21, at scale 1/16, seed 0: 3.289, 3.299, 3.393 bits per dimension; KL of levels 1 to 3: 9.0, 0.3, 0.0; 8.6, -0.2,
-          1.2; 4.6, 3.2, 1.9 nats; alignment 0.17, 0.13, 0.23. All in docs/hierarchies.md
+Reached   2026-11-21, at scale 1/16, seed 0: 3.289, 3.299, 3.393 bits per dimension; KL of levels 1 to 3: 9.0, 0.3,
+          0.0; 8.6, -0.2, 1.2; 4.6, 3.2, 1.9 nats; alignment 0.17, 0.13, 0.23. All in docs/hierarchies.md
 
 Data, likelihood, optimiser, schedule and number of steps are those of `vlae-mnist`; convolutions meet the image,
 between the levels all is dense.

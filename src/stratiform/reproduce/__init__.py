@@ -26,7 +26,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         work=hierarchies.compare,
         minutes="30 on one core in bfloat16, one seed",
         expected="no number in the paper",
-        measured="2026-11-21, one seed, scale 1/16: alignment 0.47 of the VLAE, 0.13 to 0.23 of the others; docs/hierarchies.md",
+        measured="2026-11-21, one seed, scale 1/16: alignment 0.47 (VLAE), 0.13 to 0.23 (others); docs/hierarchies.md",
     ),
     "hierarchies-mnist-m": Experiment(
         paper=f"{VLAE_PAPER}, Section 3, Fig. 6 (there on SVHN)",
