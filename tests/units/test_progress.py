@@ -42,6 +42,14 @@ def test_plain_lines_come_at_most_every_ten_seconds_but_always_at_the_end():
     assert [row.split("/")[0] for row in text.splitlines()[1:]] == ["step 1", "step 11", "step 21", "step 25"]
 
 
+def test_every_start_has_a_clock_and_a_test_score_of_its_own():
+    one = [Began(RUN, 0, 25, 1, ()), Scored(9, {"bits_per_dim": 2.5, "elbo": -1.0}), Logged(line(9), 300.0, 0.0)]
+    text = shown(*one, Began(RUN, 0, 25, 1, ()), Logged(line(1), 1.0, 0.0))
+    first, other = [row for row in text.splitlines() if row.startswith("step")]
+    assert first.startswith("step 9/") and "test 2.500" in first
+    assert other.startswith("step 1/") and "test" not in other
+
+
 def test_a_terminal_shows_a_bar_for_each_level_top_first():
     text = shown(Began(RUN, 0, 200, 1, ()), Logged(line(), 1.0, 65.0), terminal=True)
     assert "\x1b" in text

@@ -33,6 +33,10 @@ class Display:
         if self.live is not None:
             self.live.stop()
 
+    def restart(self) -> None:
+        """The clock of the work starts again at 0: what changes is shown at once."""
+        self.next_at = 0.0
+
     def say(self, text: str) -> None:
         """A line that stays."""
         self.console.print(text)

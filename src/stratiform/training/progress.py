@@ -49,7 +49,8 @@ class Progress:
         self.display.__exit__(*error)
 
     def _began(self, event: Began) -> None:
-        self.steps = event.steps
+        self.steps, self.test = event.steps, ""
+        self.display.restart()
         for note in event.notes:
             self.display.say(note)
         goes_on = f", goes on at step {event.step}" if event.step else ""
