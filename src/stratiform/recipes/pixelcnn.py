@@ -4,8 +4,8 @@ Papers    van den Oord, Kalchbrenner, Kavukcuoglu 2016; van den Oord et al. 2016
 Claim     on CIFAR-10 bits per dimension fall from PixelCNN to Gated PixelCNN to PixelCNN++
 Command   stratiform train pixelcnn-digits; stratiform train gated-pixelcnn-mnist; stratiform train pixelcnnpp-cifar10
 Minutes   10 for each `-small` (one core, bfloat16), 2 for `pixelcnnpp-digits`; the others not measured
-Reached   2026-11-21, seed 0, exact bits per dimension: `-small` on lossy CIFAR-10 4.412, 4.443, 3.520, on traffic signs
-          4.504, 4.575, 3.898; `pixelcnnpp-digits` 1.797. All in docs/results.md
+Reached   2026-11-21, seed 0, exact bits per dimension: `-small` on lossy CIFAR-10 4.412, 4.443, 3.520, on traffic
+          signs 4.504, 4.575, 3.898; `pixelcnnpp-digits` 1.797. All in docs/results.md
 
 `pixelcnnpp-cifar10` has the published sizes and settings: 5 blocks per scale, 160 filters, 10 mixtures, Adam of 1e-3
 that shrinks by 0.999995 per step, an average of 0.9995, batches of 16 on each of 8 GPUs. The `-small` profiles are
