@@ -89,8 +89,11 @@ def test_every_file_opens_with_claim_command_minutes_and_number(file: str):
         assert RECIPES[entry.recipe.name] is entry
 
 
-def test_ours_and_the_control_differ_in_the_model_alone():
+def test_ours_and_the_control_differ_in_the_model_and_the_starts_alone():
     ladder, control = RECIPES["vlae-mnist"].recipe, RECIPES["vae-mnist"].recipe
+    one_start = {"starts": 1, "choose": "bound", "audition": control.training.audition}
+    assert ladder.training.starts == 4
+    ladder = replace(ladder, training=replace(ladder.training, **one_start))
     for name in ("hvae-mnist", "hvae-shortcut-mnist", "lvae-mnist"):
         assert replace(ladder, name="", model=control.model) == replace(
             RECIPES[name].recipe, name="", model=control.model
