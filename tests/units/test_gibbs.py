@@ -86,9 +86,11 @@ def test_a_decoder_without_a_mean_shows_its_samples():
     assert torch.equal(chains.means, chains.samples)
 
 
-def test_without_levels_every_step_is_a_sample_of_p_of_x():
+def test_without_levels_there_is_no_chain():
     model = pixels(ImageSpec(1, 2, 2, 4), Likelihood(name="logistic", scale=0.2))
-    assert ancestral(model, 2).shape == gibbs(model, torch.zeros(2, 1, 2, 2), 1).samples[0].shape == (2, 1, 2, 2)
+    assert ancestral(model, 2).shape == (2, 1, 2, 2)
+    with pytest.raises(UserError, match="has no levels"):
+        gibbs(model, torch.zeros(2, 1, 2, 2), 1)
 
 
 def test_the_generator_of_torch_is_left_alone():
