@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from stratiform.core.decoder import Autoregressive
+from stratiform.core.decoder import Autoregressive, described
 from stratiform.models.pixelcnn import GatedPixelCNN, PixelCNN, PixelCNNpp
 from stratiform.spec import ImageSpec
 
@@ -58,7 +58,7 @@ def plain(decoder: Autoregressive, batch: int, generator: Generator | None = Non
     for i, j, group in places(decoder, every):
         here = slice(i, i + 1), slice(j, j + 1)
         drawn = decoder.head(decoder.net(x, h)[:, :, *here]).sample(generator)
-        mine = slice(group, group + 1) if decoder.net.groups > 1 else slice(None)
+        mine = described(decoder.net, group)
         x[:, mine, *here] = drawn[:, mine]
     return x
 

@@ -118,6 +118,11 @@ class CausalNet(Protocol):
         ...
 
 
+def described(net: CausalNet, group: int) -> slice:
+    """The image's channels that are drawn with this group: its own, or all where there is one group."""
+    return slice(group, group + 1) if net.groups > 1 else slice(None)
+
+
 @dataclass(frozen=True)
 class Growing:
     """Images while they are drawn, row by row."""
@@ -177,7 +182,7 @@ class AutoregressiveImage:
                     continue
                 for group in range(self.net.groups):
                     drawn = self._pixel(step(i, j, image)).sample(generator, temperature)
-                    mine = slice(group, group + 1) if self.net.groups > 1 else slice(None)
+                    mine = described(self.net, group)
                     here[:, mine] = drawn[:, mine]
             yield Growing(image, i + 1, log_known)
 

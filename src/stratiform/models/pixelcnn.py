@@ -8,8 +8,8 @@ the network sees earlier pixels only. PixelCNN++ always leaves it to the likelih
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from torch import nn
 
@@ -24,19 +24,19 @@ from stratiform.nn.causal import MakeConditions, unconditional
 from stratiform.spec import ImageSpec
 
 
-class Causal(Protocol):
-    """The choices of one causal network."""
+class Causal(ABC):
+    """The choices of one causal network, and the model p(x) = prod over pixels of p(x_ij | earlier pixels) of it."""
 
+    likelihood: Likelihood
+
+    @abstractmethod
     def network(self, channels: int, head: Head, conditions: MakeConditions = unconditional) -> nn.Module:
         """The network whose outputs the head reads."""
-        ...
 
-
-def without_levels(causal: Causal, likelihood: Likelihood, spec: ImageSpec) -> LatentModel:
-    """p(x) = prod over pixels of p(x_ij | earlier pixels)."""
-    head = Head(likelihood, spec)
-    decoder = Autoregressive(causal.network(spec.channels, head), head, spec.shape)
-    return LatentModel(Hierarchy([]), Absent(), decoder)
+    def build(self, spec: ImageSpec) -> LatentModel:
+        head = Head(self.likelihood, spec)
+        decoder = Autoregressive(self.network(spec.channels, head), head, spec.shape)
+        return LatentModel(Hierarchy([]), Absent(), decoder)
 
 
 def channel_of(channels: int, head: Head) -> tuple[int, ...] | None:
@@ -49,7 +49,7 @@ MIXTURE = Likelihood(name="mixture")
 
 
 @dataclass(frozen=True, kw_only=True)
-class PixelCNN:
+class PixelCNN(Causal):
     """PixelCNN: masked convolutions."""
 
     width: int = 64
@@ -74,12 +74,9 @@ class PixelCNN:
             conditions=conditions,
         )
 
-    def build(self, spec: ImageSpec) -> LatentModel:
-        return without_levels(self, self.likelihood, spec)
-
 
 @dataclass(frozen=True, kw_only=True)
-class GatedPixelCNN:
+class GatedPixelCNN(Causal):
     """Gated PixelCNN: a vertical and a horizontal stack."""
 
     width: int = 64
@@ -104,12 +101,9 @@ class GatedPixelCNN:
             conditions=conditions,
         )
 
-    def build(self, spec: ImageSpec) -> LatentModel:
-        return without_levels(self, self.likelihood, spec)
-
 
 @dataclass(frozen=True, kw_only=True)
-class PixelCNNpp:
+class PixelCNNpp(Causal):
     """PixelCNN++: shifted convolutions at several scales with shortcuts; the published sizes are the defaults."""
 
     filters: int = 160
@@ -140,9 +134,6 @@ class PixelCNNpp:
             conditions=conditions,
             checkpoint=self.checkpoint,
         )
-
-    def build(self, spec: ImageSpec) -> LatentModel:
-        return without_levels(self, self.likelihood, spec)
 
 
 def _check(sizes: dict[str, int], kernel: int = 1) -> None:

@@ -52,10 +52,10 @@ def _train(recipe: Recipe, run: Run, until: int, *, data: Data, device: torch.de
     state = TrainState(recipe, recipe.model.build(data.spec).to(device))
     if run.state.exists():
         state.restore(run.state)
-        if not run.weights.exists():
-            run.write_weights(state.average, state.step)
     run.begin(data)
     with run.alone():
+        if run.state.exists() and not run.weights.exists():
+            run.write_weights(state.average, state.step)
         if recipe.training.starts > 1 and not run.state.exists():
             watch(audition(recipe, run, data, partial(_train, data=data, device=device, watch=watch)))
             state.restore(run.state)

@@ -8,7 +8,7 @@ from itertools import islice
 import torch
 from torch import Generator, Tensor, nn
 
-from stratiform.core.decoder import Autoregressive, CausalNet, Stepper
+from stratiform.core.decoder import Autoregressive, CausalNet, Stepper, described
 from stratiform.evaluation.laws.case import Broken, Case, apart, near, random_images
 from stratiform.evaluation.laws.probability import some_pixels
 from stratiform.spec import ImageSpec
@@ -49,7 +49,7 @@ def stepper_is_the_network(case: Case) -> str:
         for (i, j), group in itertools.product(_first_pixels(case), range(decoder.net.groups)):
             mine = _of_group(decoder, group)
             worst = max(worst, apart(step(i, j, seen)[:, mine], parameters[:, mine, i, j]))
-            filled = slice(group, group + 1) if decoder.net.groups > 1 else slice(None)
+            filled = described(decoder.net, group)
             seen[:, filled, i, j] = whole[:, filled, i, j]
     if worst > 1e-10:
         raise Broken(f"the stepper's parameters differ by {worst:.2g}, allowed 1e-10")
