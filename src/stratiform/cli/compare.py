@@ -11,9 +11,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from tyro.conf import Positional, arg
 
-from stratiform.cli.options import Answer, Options
+from stratiform.cli.options import Answer, Options, place
 from stratiform.cli.tables import cell, table
-from stratiform.errors import UserError
 from stratiform.figures import Cell
 from stratiform.report.compared import Comparison, Settings, compare
 from stratiform.report.comparison import sentences, write_page
@@ -42,10 +41,8 @@ class Compare(Options):
     """The page, for instance compare.html; without it none is written."""
 
     def work(self) -> Answer:
-        if self.out is not None and self.out.suffix != ".html":
-            raise UserError(f"--out is {self.out}; give a name that ends in .html")
-        if self.out is not None and not self.out.parent.is_dir():
-            raise UserError(f"there is no folder {self.out.parent}; make it, or choose another --out")
+        if self.out is not None:
+            place(self.out, [".html"])
         settings = Settings(
             samples=self.samples,
             limit=self.limit,

@@ -15,8 +15,8 @@ from tyro.conf import Positional, arg
 from stratiform import figures
 from stratiform.cli.growing import Growth
 from stratiform.cli.images import bright, picture
-from stratiform.cli.options import Answer
-from stratiform.cli.pictures import at_least, not_negative, place, saved
+from stratiform.cli.options import Answer, place
+from stratiform.cli.pictures import at_least, not_negative, saved
 from stratiform.cli.runs import OnSplit
 from stratiform.data.batches import in_order
 from stratiform.errors import UserError

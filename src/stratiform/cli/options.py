@@ -14,8 +14,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tyro.conf import FlagCreatePairsOff
 
+from stratiform.errors import UserError
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+def place(path: Path, endings: Sequence[str] = ()) -> Path:
+    """Where a command writes to, refused where the name ends otherwise or there is no folder for it."""
+    if endings and path.suffix not in endings:
+        raise UserError(f"--out is {path}; give a name that ends in {' or '.join(endings)}")
+    if not path.parent.is_dir():
+        raise UserError(f"there is no folder {path.parent}; make it, or choose another --out")
+    return path
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from stratiform import figures
 from stratiform.cli.growing import Growth
-from stratiform.cli.options import Answer
+from stratiform.cli.options import Answer, place
 from stratiform.cli.runs import OnRun, OnSplit
 from stratiform.core.model import LatentModel
 from stratiform.data.batches import in_order
@@ -73,7 +73,8 @@ class Sweep(OnRun):
     def work(self) -> Answer:
         loaded = load(self.run)
         count = len(loaded.model.hierarchy.levels)
-        levels = [self.level] if self.level is not None else list(range(count, 0, -1)) or [1]
+        check_level(1 if self.level is None else self.level, count)
+        levels = range(count, 0, -1) if self.level is None else [self.level]
         cells = CELLS_SIDE_BY_SIDE if self.level is None else None
         look = partial(explore.sweep, loaded.model, others=self.others, cells=cells, seed=self.seed or 0)
         swept = [look(k - 1) for k in levels]
@@ -138,13 +139,6 @@ def _level(swept: explore.Sweep, name: str) -> Figure:
     what = "Its units run along the axes" if swept.across else "It is drawn anew in each cell"
     caption = f"{what}; the other levels are {others}."
     return figures.sweep(swept, title=f"Level {swept.level + 1} of {swept.levels}, {name}", caption=caption)
-
-
-def place(path: Path) -> Path:
-    """The path of a picture, refused where there is no folder for it."""
-    if not path.parent.is_dir():
-        raise UserError(f"there is no folder {path.parent}; make it, or choose another --out")
-    return path
 
 
 def at_least_one(name: str, value: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import RenderableType
 from tyro.conf import Positional, arg
 
-from stratiform.cli.options import Answer
+from stratiform.cli.options import Answer, place
 from stratiform.cli.runs import OnSplit
 from stratiform.cli.tables import table
 from stratiform.data.batches import in_order
@@ -61,10 +61,8 @@ class Score(OnSplit):
         return Answer(values, _shown(values))
 
     def _check(self) -> None:
-        if self.out is not None and self.out.suffix != ".parquet":
-            raise UserError(f"--out is {self.out}; give a name that ends in .parquet")
-        if self.out is not None and not self.out.parent.is_dir():
-            raise UserError(f"there is no folder {self.out.parent}; make it, or choose another --out")
+        if self.out is not None:
+            place(self.out, [".parquet"])
         names = [self.source, *self.against]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 from tyro.conf import Positional, arg
 
-from stratiform.cli.options import Answer, Options
+from stratiform.cli.options import Answer, Options, place
 from stratiform.cli.runs import OnData
 from stratiform.cli.tables import cell, table
 from stratiform.core.model import LatentModel
@@ -20,7 +20,6 @@ from stratiform.data.inspect import contact_sheet, describe
 from stratiform.data.source import SOURCES
 from stratiform.data.source import load as load_data
 from stratiform.data.split import Data
-from stratiform.errors import UserError
 from stratiform.evaluation.codes import codes_and_kl
 from stratiform.files import atomic
 
@@ -67,10 +66,7 @@ class Encode(OnData):
     """F.parquet or F.npz."""
 
     def work(self) -> Answer:
-        if self.out.suffix not in FORMATS:
-            raise UserError(f"--out is {self.out}; give a name that ends in {' or '.join(FORMATS)}")
-        if not self.out.parent.is_dir():
-            raise UserError(f"there is no folder {self.out.parent}; make it, or choose another --out")
+        place(self.out, FORMATS)
         loaded, data = replace(self, data=replace(self.data, source=self.source)).opened()
         columns = _columns(loaded.model, data)
         write = _write_npz if self.out.suffix == ".npz" else _write_parquet
