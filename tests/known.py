@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 
 from causal import TinyCausal
 from stratiform.core.decoder import Autoregressive, Factorised, Head
-from stratiform.core.hierarchy import Carry, Hierarchy, Level
+from stratiform.core.hierarchy import Above, Hierarchy, Level
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import Absent, BottomUp, TopDown
 from stratiform.distributions import Density, Distribution, Gaussian, Image, Likelihood
@@ -107,7 +107,7 @@ class LinearLevel(Level):
 class LinearRecogniser(nn.Module):
     """q(z_l | h, x) = N(offset + A x + B h, exp(log_scale)^2).
 
-    With `carried`, A x is the carry: each level adds its own difference to what came down from above.
+    With `carried`, A x is the state handed on: each level adds its own difference to what came down from above.
     """
 
     def __init__(self, conditional: Conditional, states: int, above: Tensor | None) -> None:
@@ -122,12 +122,12 @@ class LinearRecogniser(nn.Module):
         self.offset = nn.Parameter(conditional.offset.clone())
         self.log_scale = nn.Parameter(conditional.log_scale())
 
-    def forward(self, e: Tensor, h: Tensor, p: Distribution, carry: Carry) -> tuple[Distribution, Carry]:
+    def forward(self, e: Tensor, h: Tensor, p: Distribution, above: Above | None) -> tuple[Distribution, Tensor]:
         seen = e @ self.of_x.T
-        if self.carried and carry is not None:
-            seen = seen + carry
+        if self.carried and above is not None:
+            seen = seen + above.state
         mean = seen + h @ self.of_h.T + self.offset
-        return Gaussian(mean, self.log_scale.expand_as(mean)), seen if self.carried else carry
+        return Gaussian(mean, self.log_scale.expand_as(mean)), seen
 
 
 class Repeated(nn.Module):

@@ -79,8 +79,8 @@ def _state_in_the_closure(pick: Callable) -> Callable:
 
 def _detached_carry(descend: Callable) -> Callable:
     def planted(self: Hierarchy, *arguments: object) -> tuple:
-        drawn, h, carry, prior_carry = descend(self, *arguments)
-        return drawn, h, carry.detach() if isinstance(carry, Tensor) else carry, prior_carry
+        drawn, h, carry, above = descend(self, *arguments)
+        return drawn, h, carry._replace(state=carry.state.detach()) if hasattr(carry, "state") else carry, above
 
     return planted
 

@@ -5,7 +5,7 @@ import torch
 from torch import Generator, Tensor
 
 import known
-from stratiform.core.hierarchy import Carry, Hierarchy, Pick, from_prior, given, with_noise
+from stratiform.core.hierarchy import Above, Carry, Hierarchy, Pick, from_prior, given, with_noise
 from stratiform.core.latent import Latent
 from stratiform.distributions import Distribution, Gaussian
 
@@ -67,12 +67,12 @@ def test_given_holds_the_value_and_with_noise_the_noise() -> None:
 
 @pytest.mark.parametrize("checkpointed", [False, True])
 def test_a_conditional_prior_takes_the_place_of_the_levels_own(checkpointed: bool) -> None:
-    """Its carry is its own; a level's prior is never asked."""
-    asked: list[tuple[int, Carry]] = []
+    """It finds its own state and the z of the level above; a level's prior is never asked."""
+    asked: list[tuple[int, Above | None]] = []
 
-    def prior(level: int, h: Tensor, p: Distribution | None, carry: Carry) -> tuple[Distribution, Carry]:
+    def prior(level: int, h: Tensor, p: Distribution | None, above: Above | None) -> tuple[Distribution, int]:
         assert p is None
-        asked.append((level, carry))
+        asked.append((level, above))
         mean = h.new_full((len(h), *hierarchy.shapes[level]), 10.0 * level)
         return Gaussian(mean, torch.zeros_like(mean)), 100 + level
 
@@ -81,5 +81,6 @@ def test_a_conditional_prior_takes_the_place_of_the_levels_own(checkpointed: boo
     for level in hierarchy.levels:
         level.prior = None
     _, latents = hierarchy.descend(3, from_prior(temperature=0.0), prior)
-    assert asked == [(1, None), (0, 101)]
+    assert [(level, above and above.state) for level, above in asked] == [(1, None), (0, 101)]
+    assert torch.equal(asked[1][1].z, latents[1].z)
     assert [latent.z.unique().item() for latent in latents] == [0.0, 10.0]

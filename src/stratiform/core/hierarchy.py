@@ -2,14 +2,15 @@
 
 At each level the caller's *pick* returns the draw. Inference, sampling, sweeps, mixing and partial reconstruction are
 picks. A pick keeps no state of its own: what runs down beside h is handed on by the walk as the *carry*, so that the
-gradients with activation checkpointing equal those without.
+gradients with activation checkpointing equal those without. A guide's carry is what it handed on at the level above,
+and the z drawn there: `Above`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Generator, Tensor, nn
@@ -18,9 +19,17 @@ from torch.utils.checkpoint import checkpoint
 from stratiform.core.latent import Latent
 from stratiform.distributions import Distribution
 
-Carry: TypeAlias = Any  # what a guide hands down from level to level: tensors, None at the top
-Guide = Callable[[int, Tensor, Distribution | None, Carry], tuple[Distribution, Carry]]
-"""(level, h, p, carry) -> q (or a conditional p) of that level, and the carry going on."""
+
+class Above(NamedTuple):
+    """What a guide finds of the level above."""
+
+    state: Any  # what it handed on there: tensors, or None
+    z: Tensor  # what was drawn there, [B, *z]
+
+
+Carry: TypeAlias = Any  # what a pick hands down from level to level: tensors, None at the top
+Guide = Callable[[int, Tensor, Distribution | None, Above | None], tuple[Distribution, Any]]
+"""(level, h, p, above) -> q (or a conditional p) of that level, and the state handed on; at the top, above is None."""
 Draw = Callable[[int, Distribution], tuple[Tensor, Tensor]]
 """(level, q) -> z and log q(z), both [B, *z]."""
 Pick = Callable[[int, Tensor, Distribution, Carry], tuple[Latent, Carry]]
@@ -79,14 +88,14 @@ class Hierarchy(nn.Module):
         Returns:
             f(z), [n, ...], and the draws, bottom -> top.
         """
-        h, carry, prior_carry = self.top.expand(n, *self.top.shape[1:]), None, None
+        h, carry, above = self.top.expand(n, *self.top.shape[1:]), None, None
         latents: list[Latent] = []
         for index in reversed(range(len(self.levels))):
-            arguments = (index, pick, prior, h, carry, prior_carry)
+            arguments = (index, pick, prior, h, carry, above)
             if self.checkpoint and torch.is_grad_enabled():
-                latent, h, carry, prior_carry = checkpoint(self._descend_one, *arguments, use_reentrant=False)
+                latent, h, carry, above = checkpoint(self._descend_one, *arguments, use_reentrant=False)
             else:
-                latent, h, carry, prior_carry = self._descend_one(*arguments)
+                latent, h, carry, above = self._descend_one(*arguments)
             latents.append(latent)
         return self.readout(h), tuple(reversed(latents))
 
@@ -96,15 +105,15 @@ class Hierarchy(nn.Module):
         return level
 
     def _descend_one(
-        self, index: int, pick: Pick, prior: Guide | None, h: Tensor, carry: Carry, prior_carry: Carry
-    ) -> tuple[Latent, Tensor, Carry, Carry]:
-        level = self._level(index)
+        self, index: int, pick: Pick, prior: Guide | None, h: Tensor, carry: Carry, above: Above | None
+    ) -> tuple[Latent, Tensor, Carry, Above]:
+        level, state = self._level(index), None
         if prior is None:
             p, h = level.prior(h)
         else:
-            p, prior_carry = prior(index, h, None, prior_carry)
+            p, state = prior(index, h, None, above)
         latent, carry = pick(index, h, p, carry)
-        return latent, level.step(h, latent.z), carry, prior_carry
+        return latent, level.step(h, latent.z), carry, Above(state, latent.z)
 
 
 def from_prior(temperature: float = 1.0, generators: Mapping[int, Generator] | None = None) -> Pick:

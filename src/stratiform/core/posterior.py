@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Generator, Tensor, nn
 
-from stratiform.core.hierarchy import Carry, Draw, Pick, from_prior
+from stratiform.core.hierarchy import Above, Carry, Draw, Pick, from_prior
 from stratiform.core.latent import Latent
 from stratiform.distributions import Distribution, Gaussian
 
@@ -56,8 +56,8 @@ class TopDown(Posterior):
 
     Args:
         encoder: x -> the trail, one entry per level, bottom -> top.
-        recognisers: per level, (trail entry, h, p, carry) -> (q, carry), bottom -> top; `blind` if it reads the
-            trail alone.
+        recognisers: per level, (trail entry, h, p, above) -> (q, the state handed on), bottom -> top; `blind` if it
+            reads the trail alone.
     """
 
     def __init__(self, encoder: nn.Module, recognisers: Sequence[nn.Module]) -> None:
@@ -68,10 +68,10 @@ class TopDown(Posterior):
     def pick(self, x: Tensor, draw: Draw = sample) -> Pick:
         trail = self.encoder(x)
 
-        def pick(level: int, h: Tensor, p: Distribution, carry: Carry) -> tuple[Latent, Carry]:
-            q, carry = self.recognisers[level](trail[level], h, p, carry)
+        def pick(level: int, h: Tensor, p: Distribution, above: Above | None) -> tuple[Latent, Above]:
+            q, state = self.recognisers[level](trail[level], h, p, above)
             z, log_q = draw(level, q)
-            return Latent(z, p, q, log_q, exact=True), carry
+            return Latent(z, p, q, log_q, exact=True), Above(state, z)
 
         return pick
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from stratiform.core.decoder import Factorised, Head
-from stratiform.core.hierarchy import Carry, Hierarchy, Level
+from stratiform.core.hierarchy import Above, Hierarchy, Level
 from stratiform.core.posterior import BottomUp, Posterior, TopDown
 from stratiform.distributions import Distribution, Gaussian, Likelihood
 from stratiform.errors import UserError
@@ -53,8 +53,8 @@ class FromTrailAndState(nn.Module):
         super().__init__()
         self.head = head
 
-    def forward(self, d: Tensor, h: Tensor, p: Distribution, carry: Carry) -> tuple[Distribution, Carry]:
-        return Gaussian.from_raw(self.head(torch.cat([d, h], 1))), carry
+    def forward(self, d: Tensor, h: Tensor, p: Distribution, above: Above | None) -> tuple[Distribution, None]:
+        return Gaussian.from_raw(self.head(torch.cat([d, h], 1))), None
 
 
 @dataclass(frozen=True, kw_only=True)

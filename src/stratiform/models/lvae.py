@@ -18,7 +18,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from stratiform.core.hierarchy import Carry
+from stratiform.core.hierarchy import Above
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import TopDown
 from stratiform.distributions import Distribution, Gaussian, Likelihood, gaussian_product
@@ -38,13 +38,13 @@ class Precision(nn.Module):
         super().__init__()
         self.top_down = top_down
 
-    def forward(self, raw: Tensor, h: Tensor, p: Distribution, carry: Carry) -> tuple[Distribution, Carry]:
+    def forward(self, raw: Tensor, h: Tensor, p: Distribution, above: Above | None) -> tuple[Distribution, None]:
         seen = Gaussian.from_raw(raw)
         if not h.shape[1]:  # the top: nothing is above
-            return seen, carry
-        above = p if self.top_down is None else Gaussian.from_raw(self.top_down(h))
-        assert isinstance(above, Gaussian)
-        return gaussian_product(seen, above), carry
+            return seen, None
+        expected = p if self.top_down is None else Gaussian.from_raw(self.top_down(h))
+        assert isinstance(expected, Gaussian)
+        return gaussian_product(seen, expected), None
 
 
 @dataclass(frozen=True, kw_only=True)

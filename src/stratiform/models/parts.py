@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from stratiform.core.decoder import Factorised, Head
-from stratiform.core.hierarchy import Carry, Hierarchy, Level
+from stratiform.core.hierarchy import Above, Carry, Hierarchy, Level
 from stratiform.core.latent import Latent
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import TopDown
@@ -64,8 +64,8 @@ class FromTrail(nn.Module):
         super().__init__()
         self.head, self.family = head, family
 
-    def forward(self, e: Tensor, h: Tensor, p: Distribution, carry: Carry) -> tuple[Distribution, Carry]:
-        return self.family(self.head(e)), carry
+    def forward(self, e: Tensor, h: Tensor, p: Distribution, above: Above | None) -> tuple[Distribution, None]:
+        return self.family(self.head(e)), None
 
 
 class FromTrailAndState(nn.Module):
@@ -80,8 +80,8 @@ class FromTrailAndState(nn.Module):
         super().__init__()
         self.of_trail, self.of_state = of_trail, of_state
 
-    def forward(self, e: Tensor, h: Tensor, p: Distribution, carry: Carry) -> tuple[Distribution, Carry]:
-        return Gaussian.narrow(self.of_trail(e) + self.of_state(h)), carry
+    def forward(self, e: Tensor, h: Tensor, p: Distribution, above: Above | None) -> tuple[Distribution, None]:
+        return Gaussian.narrow(self.of_trail(e) + self.of_state(h)), None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from stratiform.core.decoder import Decoder
-from stratiform.core.hierarchy import Carry, Hierarchy, Level
+from stratiform.core.hierarchy import Above, Hierarchy, Level
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import TopDown, replay
 from stratiform.distributions import Distribution, Image
@@ -97,8 +97,8 @@ class TableRecogniser(nn.Module):
         super().__init__()
         self.table = Table(max(above, 1) * GREYS, states)
 
-    def forward(self, e: Tensor, h: Tensor, p: Distribution, carry: Carry) -> tuple[Distribution, Carry]:
-        return Categorical(self.table(_both(h, e))), carry
+    def forward(self, e: Tensor, h: Tensor, p: Distribution, above: Above | None) -> tuple[Distribution, None]:
+        return Categorical(self.table(_both(h, e))), None
 
 
 class OneHot(nn.Module):
