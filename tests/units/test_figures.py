@@ -13,6 +13,7 @@ from stratiform import figures
 from stratiform.evaluation.complete import Completions
 from stratiform.evaluation.explore import Sweep
 from stratiform.figures import DARK, LIGHT, Cell
+from stratiform.figures.look import colour_scale, ink_on
 
 
 def said(figure) -> list[str]:
@@ -126,8 +127,8 @@ def test_numbers_are_readable_on_every_shade(shade, look):
     """Contrast of at least 4.5 to 1 between a number and its cell (WCAG 2, AA)."""
     from matplotlib.colors import to_rgb
 
-    colour = figures._scale(look)(shade)
-    lights = sorted(luminance(c) for c in (colour[:3], to_rgb(figures._ink_on(colour, look))))
+    colour = colour_scale(look)(shade)
+    lights = sorted(luminance(c) for c in (colour[:3], to_rgb(ink_on(colour, look))))
     assert (lights[1] + 0.05) / (lights[0] + 0.05) > 4.5
 
 
