@@ -2,8 +2,8 @@
 
 k-means on the standardised code, as many clusters as there are classes; then
 
-    accuracy = max_m 1/N sum_i 1[l_i = m(c_i)]   m: one-to-one maps of clusters to classes (Xie et al. 2016, Eq. 10)
-    NMI      = 2 I(l; c) / (H(l) + H(c))         (Vinh et al. 2010, table 2, NMI_sum)
+    accuracy = max_m 1/N sum_i 1[l_i = m(c_i)]   m: one-to-one maps of clusters to classes (Xie et al. 2016)
+    NMI      = 2 I(l; c) / (H(l) + H(c))         (Vinh et al. 2010, NMI_sum)
 """
 
 from __future__ import annotations

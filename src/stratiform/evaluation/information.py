@@ -22,9 +22,10 @@ def information(
     """Mutual information of a whole level and a factor, nats; about 0, of either sign, where they are independent.
 
     By 3 nearest neighbours in the largest difference of any standardised unit: with numbers and angles (points on the
-    circle) Eq. 8 of Kraskov et al. (2004), with classes Eq. 2 of Ross (2014), where images alone in their class are
-    left out. Noise of 1e-10 parts what is equal, as Kraskov et al. advise. Both are the mean of a term per image; the
-    error is that of a mean of such terms, found once, because an image drawn twice would be its own neighbour.
+    circle) the first estimator of Kraskov et al. (2004), with classes that of Ross (2014), where images alone in their
+    class are left out. Noise of 1e-10 parts what is equal, as Kraskov et al. advise. Both are the mean of a term per
+    image; the error is that of a mean of such terms, found once, because an image drawn twice would be its own
+    neighbour.
     """
     codes, named = checked(codes, factors)
 
@@ -46,14 +47,14 @@ def _parted(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _with_numbers(code: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Terms [n] of Kraskov et al.'s Eq. 8: psi(k) - psi(n_x + 1) - psi(n_y + 1) + psi(N)."""
+    """Terms [n] of Kraskov et al.: psi(k) - psi(n_x + 1) - psi(n_y + 1) + psi(N)."""
     radius = _radius(np.concatenate([code, points], 1), NEIGHBOURS)
     around = digamma(_around(code, radius)) + digamma(_around(points, radius))
     return digamma(NEIGHBOURS) + digamma(len(code)) - around
 
 
 def _with_classes(code: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Terms [n] of Ross's Eq. 2: psi(N) - psi(N_x) + psi(k) - psi(m); k is fewer in classes of three and two."""
+    """Terms [n] of Ross: psi(N) - psi(N_x) + psi(k) - psi(m); k is fewer in classes of three and two."""
     size, k, radius = (np.empty(len(code)) for _ in range(3))
     for value in np.unique(classes):
         own = classes == value
