@@ -8,8 +8,8 @@ import torch
 from known import flat, pixels
 from stratiform.distributions import Likelihood
 from stratiform.errors import UserError
-from stratiform.evaluation.bound import evaluate
-from stratiform.evaluation.compare import Mean, PerImage, paired
+from stratiform.evaluation.bound import PerImage, evaluate
+from stratiform.evaluation.moments import Mean, paired
 from stratiform.spec import ImageSpec
 
 MADE = flat((2, 1))
@@ -41,7 +41,7 @@ def test_a_model_without_levels_is_exact() -> None:
 
 
 def test_nothing_to_compare_on() -> None:
-    with pytest.raises(UserError, match="no images to compare on"):
+    with pytest.raises(UserError, match="no images to evaluate"):
         PerImage.of(MODEL, [])
     with pytest.raises(UserError, match="samples is 0"):
         PerImage.of(MODEL, [X], samples=0)

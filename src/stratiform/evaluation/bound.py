@@ -13,10 +13,10 @@ leaves an image out: a weight that is not finite ends the evaluation, and the er
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ from torch import Tensor
 from stratiform.core.latent import Terms
 from stratiform.core.model import LatentModel
 from stratiform.errors import Failed, UserError
-from stratiform.evaluation.moments import Moments
+from stratiform.evaluation.moments import Mean, Moments
 from stratiform.evaluation.noise import keyed
 from stratiform.spec import ImageSpec
 
@@ -55,6 +55,72 @@ class LevelBound:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PerImage:
+    """What a model says of each of N images, in nats; and its levels, over all of them."""
+
+    elbo: tuple[float, ...]  # [N]
+    bound: tuple[float, ...]  # [N] importance-weighted; the exact log p(x) where there are no levels
+    levels: tuple[LevelBound, ...]
+    effective_samples: float  # mean over images; near 1 the bound rests on single draws: take more samples
+    auxiliary: float | None = None  # mean over images, where the model has an auxiliary observation
+
+    @classmethod
+    def of(
+        cls,
+        model: LatentModel,
+        batches: Iterable[Tensor],
+        *,
+        samples: int = 50,
+        seed: int = 0,
+        chunk: int | None = None,
+    ) -> Self:
+        """Of all images of the batches [B, C, H, W]; the model is put in eval mode meanwhile.
+
+        The index of an image is its place in the whole. Arguments as in `bounds`.
+
+        Raises:
+            UserError: no images, or fewer than one sample.
+            Failed: a weight is not finite.
+        """
+        if samples < 1:
+            raise UserError(f"samples is {samples}; give the draws of z per image, 1 or more")
+        elbo: list[float] = []
+        bound: list[float] = []
+        kl, effective, auxiliary = Moments(), Moments(), Moments()
+        codes = [Moments() for _ in model.hierarchy.shapes]
+        with _in_eval_mode(model):
+            for x in batches:
+                found = bounds(model, x, samples, seed=seed, first=len(elbo), chunk=chunk)
+                elbo += found.elbo.tolist()
+                bound += found.bound.tolist()
+                kl.add(found.kl.T)
+                effective.add(found.effective)
+                for code, means in zip(codes, found.means, strict=True):
+                    code.add(means)
+                if found.auxiliary is not None:
+                    auxiliary.add(found.auxiliary)
+        if not elbo:
+            raise UserError("there are no images to evaluate; choose another split or a higher --limit")
+        return cls(
+            elbo=tuple(elbo),
+            bound=tuple(bound),
+            levels=tuple(_level(i, kl.mean[i], code) for i, code in enumerate(codes)),
+            effective_samples=effective.mean.item(),
+            auxiliary=auxiliary.mean.item() if auxiliary.count else None,
+        )
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        levels = tuple(LevelBound(**level) for level in values["levels"])
+        known = {name: values[name] for name in ("effective_samples", "auxiliary") if name in values}
+        return cls(elbo=tuple(values["elbo"]), bound=tuple(values["bound"]), levels=levels, **known)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """Means over images, with standard errors over images; nats per image but for bits per dimension."""
 
@@ -70,7 +136,7 @@ class Evaluation:
     bits_per_dim: float | None
     auxiliary_bits_per_dim: float | None
     levels: tuple[LevelBound, ...]
-    effective_samples: float  # mean over images; near 1 the bound rests on single draws: take more samples
+    effective_samples: float  # mean over images
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `evaluate --json` that a model and images decide."""
@@ -137,48 +203,27 @@ def evaluate(
     grid: int | None = None,
     chunk: int | None = None,
 ) -> Evaluation:
-    """Means over all images of the batches; the model is put in eval mode meanwhile.
+    """Means over all images of the batches. Arguments and errors as in `PerImage.of`.
 
     Args:
-        batches: images [B, C, H, W], any batch sizes; the index of an image is its place in the whole.
-        samples: k, draws of z per image.
         grid: grey levels of the data before dequantisation; None where it was not dequantised.
-
-    Raises:
-        UserError: no images, or fewer than one sample.
-        Failed: a weight is not finite.
     """
-    if samples < 1:
-        raise UserError(f"samples is {samples}; give the draws of z per image, 1 or more")
-    elbo, bound, effective, auxiliary = Moments(), Moments(), Moments(), Moments()
-    kl, codes = Moments(), [Moments() for _ in model.hierarchy.shapes]
-    with _in_eval_mode(model):
-        for x in batches:
-            found = bounds(model, x, samples, seed=seed, first=elbo.count, chunk=chunk)
-            elbo.add(found.elbo)
-            bound.add(found.bound)
-            effective.add(found.effective)
-            kl.add(found.kl.T)
-            for code, means in zip(codes, found.means, strict=True):
-                code.add(means)
-            if found.auxiliary is not None:
-                auxiliary.add(found.auxiliary)
-    if not elbo.count:
-        raise UserError("there are no images to evaluate; choose another split or a higher --limit")
+    found = PerImage.of(model, batches, samples=samples, seed=seed, chunk=chunk)
+    elbo, bound = Mean.of(found.elbo), Mean.of(found.bound)
     return Evaluation(
-        images=elbo.count,
+        images=len(found.elbo),
         dimensions=spec.dimensions,
-        estimator="iw" if codes else "exact",
-        samples=samples if codes else 1,
+        estimator="iw" if found.levels else "exact",
+        samples=samples if found.levels else 1,
         seed=seed,
-        elbo=elbo.mean.item(),
-        elbo_stderr=elbo.stderr(),
-        log_likelihood_bound=bound.mean.item(),
-        log_likelihood_bound_stderr=bound.stderr(),
-        bits_per_dim=bits_per_dim(bound.mean.item(), spec, grid),
-        auxiliary_bits_per_dim=bits_per_dim(auxiliary.mean.item(), spec, grid) if auxiliary.count else None,
-        levels=tuple(_level(i, kl.mean[i], code) for i, code in enumerate(codes)),
-        effective_samples=effective.mean.item(),
+        elbo=elbo.value,
+        elbo_stderr=elbo.stderr,
+        log_likelihood_bound=bound.value,
+        log_likelihood_bound_stderr=bound.stderr,
+        bits_per_dim=bits_per_dim(bound.value, spec, grid),
+        auxiliary_bits_per_dim=None if found.auxiliary is None else bits_per_dim(found.auxiliary, spec, grid),
+        levels=found.levels,
+        effective_samples=found.effective_samples,
     )
 
 

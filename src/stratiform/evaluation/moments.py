@@ -1,8 +1,15 @@
-"""Mean and variance of what comes in batches."""
+"""Mean and variance of what comes in batches; means with their standard errors, and of paired differences.
+
+Some images are hard for every model, so that bounds of two models vary together over images. The standard error of the
+mean of their differences leaves that common part out; it is far smaller than the two models' own errors suggest.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -31,3 +38,23 @@ class Moments:
         if self.count < 2:
             return None
         return math.sqrt(self.squares.item() / (self.count - 1) / self.count)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over images, and its standard error: None of a single image."""
+
+    value: float
+    stderr: float | None
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """values: [N]."""
+        moments = Moments()
+        moments.add(torch.tensor(values, dtype=torch.float64))
+        return cls(moments.mean.item(), moments.stderr())
+
+
+def paired(own: Sequence[float], other: Sequence[float]) -> Mean:
+    """Mean of own - other over the same images, [N] each, with the standard error of that difference."""
+    return Mean.of([a - b for a, b in zip(own, other, strict=True)])

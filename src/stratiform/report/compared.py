@@ -11,10 +11,10 @@ from stratiform.data.batches import in_order
 from stratiform.data.source import load as load_data
 from stratiform.data.split import Data
 from stratiform.errors import UserError
-from stratiform.evaluation.bound import bits_per_dim
-from stratiform.evaluation.compare import Mean, PerImage, paired
+from stratiform.evaluation.bound import PerImage, bits_per_dim
 from stratiform.evaluation.levels import levels
 from stratiform.evaluation.metrics import Metrics
+from stratiform.evaluation.moments import Mean, paired
 from stratiform.report.findings import WHOLE
 from stratiform.training.run import Loaded, load
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stratiform import __version__, figures
-from stratiform.evaluation.compare import Mean
+from stratiform.evaluation.moments import Mean
 from stratiform.figures import Cell
 from stratiform.files import write_text
 from stratiform.report import findings
