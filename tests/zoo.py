@@ -14,6 +14,7 @@ from stratiform.models import Model
 from stratiform.models.chain import Chain
 from stratiform.models.hvae import HVAE
 from stratiform.models.lvae import LVAE
+from stratiform.models.matnet import Local, MatNet, Modules
 from stratiform.models.parts import Network
 from stratiform.models.pixelcnn import GatedPixelCNN, PixelCNN, PixelCNNpp
 from stratiform.models.vae import VAE
@@ -74,6 +75,65 @@ ZOO: dict[str, tuple[str, Model, ImageSpec]] = {
     ),
     "lvae, shortcut, conv": ("lvae", LVAE(latents=(2, 2), prior="shortcut", network=MAPS), ImageSpec(1, 7, 8, 256)),
     "vlae-reference, small": ("vlae-reference", ReferenceVLAE(size="small"), ImageSpec(1, 4, 8, 256)),
+    "matnet, 9x6": (
+        "matnet",
+        MatNet(latent=3, units=(1, 2), network=Modules(depth=(2, 2), channels=(4, 6), stem=3, hidden=8)),
+        ImageSpec(1, 9, 6, 17),
+    ),
+    "matnet, colour, three scales, mean prior, z_0 everywhere, as its code": (
+        "matnet",
+        MatNet(
+            latent=2,
+            units=(1, 1, 2),
+            prior="mean",
+            everywhere=True,
+            network=Modules(
+                depth=(2, 1, 1),
+                channels=(4, 5, 6),
+                halvings=0,
+                stem=3,
+                hidden=6,
+                lateral="entering",
+                linear_inside=True,
+            ),
+            likelihood=Likelihood(name="mixture", mixtures=2),
+        ),
+        ImageSpec(3, 5, 7, 256),
+    ),
+    "matnet, Neural GPU, autoregressive output": (
+        "matnet",
+        MatNet(
+            latent=2,
+            units=(1,),
+            prior="standard",
+            network=Modules(depth=(3,), channels=(4,), halvings=2, stem=3, hidden=6, update="gated", share=True),
+            local=Local(layers=2, width=6, kernel=3),
+            likelihood=Likelihood(name="logistic", learn="pixel"),
+        ),
+        ImageSpec(1, 6, 5, 17),
+    ),
+    "matnet, dense, gated, binary 2x2": (
+        "matnet",
+        MatNet(
+            latent=2,
+            units=(1, 2),
+            network=Modules(kind="dense", depth=(2, 1), channels=(6, 5), update="gated"),
+            likelihood=BINARY,
+        ),
+        ImageSpec(1, 2, 2, 2),
+    ),
+    "matnet, dense, markov, everywhere, autoregressive output, 2x2": (
+        "matnet",
+        MatNet(
+            latent=2,
+            units=(2,),
+            everywhere=True,
+            network=Modules(kind="dense", depth=(2,), channels=(6,), stem=2, update="markov"),
+            local=Local(layers=1, width=4, kernel=3),
+            likelihood=BINARY,
+        ),
+        ImageSpec(1, 2, 2, 2),
+    ),
     "pixelcnn, 5x6": ("pixelcnn", PixelCNN(width=8, blocks=2, kernel=5), ImageSpec(1, 5, 6, 17)),
     "pixelcnn, colour, logistic": (
         "pixelcnn",

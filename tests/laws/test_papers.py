@@ -9,6 +9,7 @@ import zoo
 from stratiform.core.posterior import noisy
 from stratiform.distributions import Likelihood
 from stratiform.evaluation.laws.case import random_images
+from stratiform.models.matnet import MatNet, Modules
 from stratiform.models.vae import VAE
 from stratiform.models.vlae import VLAE
 from stratiform.models.vlae_reference import ReferenceVLAE
@@ -98,3 +99,61 @@ def test_a_learnt_scale_is_learnt() -> None:
     with torch.no_grad():
         mean = model.decoder(model.hierarchy.descend(50, model.posterior.pick(x, noisy(noise)))[0]).mean
     assert model.decoder.head.log_scale.exp().item() == pytest.approx((x - mean).abs().mean().item(), rel=1e-5)
+
+
+def parameters(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_the_matnet_of_mnist_has_the_size_of_the_papers_code() -> None:
+    """Top-down 1,226,049, bottom-up 1,204,096, merge 1,967,696, priors 415,440, and the two learnt factors."""
+    binary = Likelihood(name="bernoulli")
+    with torch.device("meta"):
+        flat = MatNet(prior="standard", likelihood=binary).build(ImageSpec(1, 28, 28, 2))
+        full = MatNet(likelihood=binary).build(ImageSpec(1, 28, 28, 2))
+    assert parameters(flat.hierarchy) + parameters(flat.decoder) == 1_226_049
+    assert parameters(flat.posterior.encoder) == 1_204_096 + 1
+    assert parameters(flat.posterior.recognisers) == 1_967_696
+    assert parameters(full) - parameters(flat) == 415_440 + 1
+    assert sum(math.prod(shape) for shape in flat.hierarchy.shapes) == 4_932
+
+
+@pytest.mark.parametrize("name", [name for name in zoo.ZOO if name.startswith("matnet")])
+def test_every_level_of_a_matnet_is_inferred_from_all_above_it_and_from_the_image(name: str) -> None:
+    """q(z_i | z_<i, x) (Eq. 2): what is drawn above changes q, what is drawn beneath does not."""
+    model, spec = zoo.build(name).eval(), zoo.ZOO[name][2]
+    x = random_images(spec, 2)
+    zeros = {level: torch.zeros(2, *shape, dtype=torch.float64) for level, shape in enumerate(model.hierarchy.shapes)}
+    with torch.no_grad():
+        plain = model(x, draw=noisy(zeros)).latents
+        elsewhere = model(1.0 - x, draw=noisy(zeros)).latents
+        for level in zeros:
+            moved = model(x, draw=noisy(zeros | {level: zeros[level] + 1.0})).latents
+            changed = [not torch.equal(a.q.mean, b.q.mean) for a, b in zip(plain, moved, strict=True)]
+            assert changed == [other < level for other in range(len(zeros))]
+    assert not any(torch.equal(a.q.mean, b.q.mean) for a, b in zip(plain, elsewhere, strict=True))
+
+
+@pytest.mark.parametrize(("lateral", "first"), [("leaving", 1), ("entering", 2)])
+def test_a_merge_module_reads_its_own_bottom_up_module(lateral: str, first: int) -> None:
+    """Eq. 10, and its code: a change in a bottom-up module is seen by its own merge module, or by the next above."""
+    torch.manual_seed(0)
+    modules = Modules(depth=(2, 2), channels=(4, 4), stem=3, hidden=6, lateral=lateral)
+    model = MatNet(latent=2, units=(1, 1), network=modules).build(GREY).double().eval()
+    x = random_images(GREY, 1)
+    with torch.no_grad():
+        before = model.posterior.encoder(x)
+        model.posterior.encoder.updates[1].into.bias.add_(1.0)
+        after = model.posterior.encoder(x)
+    assert [torch.equal(a, b) for a, b in zip(before, after, strict=True)] == [level < first for level in range(5)]
+
+
+def test_modules_that_share_have_the_weights_of_one() -> None:
+    one, four = (
+        MatNet(latent=2, units=(1,), network=Modules(depth=(n,), channels=(4,), update="gated", share=True)).build(
+            GREY
+        )
+        for n in (1, 4)
+    )
+    assert parameters(one) == parameters(four)
+    assert len(four.hierarchy.levels) == 5

@@ -7,6 +7,7 @@ from typing import Protocol
 from stratiform.core.model import LatentModel
 from stratiform.models.hvae import HVAE
 from stratiform.models.lvae import LVAE
+from stratiform.models.matnet import MatNet
 from stratiform.models.pixelcnn import GatedPixelCNN, PixelCNN, PixelCNNpp
 from stratiform.models.vae import VAE
 from stratiform.models.vlae import VLAE
@@ -28,6 +29,7 @@ MODELS: dict[str, type[Model]] = {
     "lvae": LVAE,
     "vlae": VLAE,
     "vlae-reference": ReferenceVLAE,
+    "matnet": MatNet,
     "pixelcnn": PixelCNN,
     "gated-pixelcnn": GatedPixelCNN,
     "pixelcnnpp": PixelCNNpp,
