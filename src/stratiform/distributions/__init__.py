@@ -11,6 +11,7 @@ from torch import Tensor
 
 from stratiform.distributions import families, logistic, mixture
 from stratiform.distributions.gaussian import Gaussian, gaussian_kl, gaussian_product
+from stratiform.distributions.gaussian_mixture import GaussianMixture, mixture_kl_bound
 from stratiform.distributions.image import Bernoulli, Binned, Density, Image
 from stratiform.distributions.mixture import Mixture
 from stratiform.distributions.softmax import Softmax
@@ -132,6 +133,6 @@ def _fits(kind: HeadKind, bins: int | None) -> bool:
 
 
 __all__ = [
-    "HEADS", "Bernoulli", "Binned", "Density", "Distribution", "Gaussian", "HeadKind", "Image", "Likelihood",
-    "Mixture", "Softmax", "fitting", "gaussian_kl", "gaussian_product", "total",
+    "HEADS", "Bernoulli", "Binned", "Density", "Distribution", "Gaussian", "GaussianMixture", "HeadKind", "Image",
+    "Likelihood", "Mixture", "Softmax", "fitting", "gaussian_kl", "gaussian_product", "mixture_kl_bound", "total",
 ]  # fmt: skip
