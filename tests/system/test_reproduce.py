@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from stratiform.cli import main
+from stratiform.evaluation.bootstrap import Estimate
+from stratiform.evaluation.likeness import Likeness
 from stratiform.recipes import RECIPES
 from stratiform.reproduce import EXPERIMENTS
 
@@ -83,7 +85,28 @@ def test_chains_are_scored(capfd: pytest.CaptureFixture[str], tmp_path: Path, mo
         ("ancestral", 0),
         *((start, step) for start in ("from data", "from samples", "from noise") for step in (1, 3)),
     ]
-    assert len(found["words"]) == 3
+    said = found["words"][1:]
+    assert [words.split(",")[0] for words in said] == [start for start in gibbs.STARTS for _ in gibbs.SCORES]
+    assert all(words.endswith((": confirmed.", ": refuted.", ": not decided.")) for words in said)
+    assert {Path(path).name for path in found["files"]} == {
+        "gibbs-digits.json",
+        "gibbs-digits-hvae-digits.png",
+        "gibbs-digits-hvae-digits-scores.png",
+    }
+
+
+def test_a_chain_is_better_where_its_score_lies_on_the_better_side() -> None:
+    from stratiform.reproduce.gibbs import _better
+
+    def scored(entropy: float, coverage: float) -> Likeness:
+        known = {"conditional_entropy": entropy, "marginal_entropy": coverage, "frechet": 0.0, "mean_distance": 0.0}
+        of = {name: Estimate(value=value, stderr=0.1) for name, value in (known | {"neighbour": 0.5}).items()}
+        return Likeness(**of, kolmogorov={})
+
+    chain, ancestral = scored(0.1, 1.0), scored(0.4, 2.0)
+    assert _better("conditional_entropy", chain, ancestral).value == pytest.approx(0.3)
+    assert _better("marginal_entropy", chain, ancestral).value == pytest.approx(-1.0)
+    assert _better("frechet", chain, ancestral).error == pytest.approx(1.96 * 0.1 * 2**0.5, rel=1e-3)
 
 
 def test_bounds_and_units(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,3 +179,47 @@ def test_matplotlib_is_loaded_late_and_pyplot_never():
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def panel(**changes) -> figures.Panel:
+    lines = {
+        "a": [figures.Line((1, 10, 100), (1.0, 2.0, 3.0), (0.5, 0.5, 0.5))],
+        "b": [figures.Line((1,), (2.0,))] * 2,
+    }
+    return figures.Panel(
+        **{"title": "one", "across": "steps", "lines": lines, "constants": {"c": (2.0, 0.25)}, **changes}
+    )
+
+
+def test_lines_have_their_bands_and_constants_theirs():
+    figure = figures.lines([panel()], title="t", caption="c")
+    _, axes = figure.axes
+    constant, *drawn = axes.get_lines()
+    assert [line.get_ydata().tolist() for line in drawn] == [[1.0, 2.0, 3.0], [2.0], [2.0]]
+    assert list(constant.get_ydata()) == [2.0, 2.0] and constant.get_linestyle() != drawn[0].get_linestyle()
+    edges = axes.collections[0].get_paths()[0].get_extents()
+    assert (edges.y0, edges.y1) == (0.5, 3.5)
+    (span,) = axes.patches
+    assert (span.get_y(), span.get_height()) == (1.75, 0.5)
+    assert axes.get_title(loc="left") == "one" and axes.get_xlabel() == "steps" and axes.get_xscale() == "linear"
+
+
+def test_a_name_has_one_look_in_all_panels_and_one_place_in_the_legend():
+    other = panel(lines={"b": [figures.Line((1, 2), (0.0, 0.0))]}, logarithmic=True)
+    figure = figures.lines([panel(), other], title="t")
+    area, first, second = figure.axes
+    assert [text.get_text() for text in area.get_legend().get_texts()] == ["a", "b", "c"]
+    looks = {(line.get_color(), line.get_marker()) for line in (*first.get_lines()[2:], second.get_lines()[-1])}
+    assert len(looks) == 1 and looks != {(first.get_lines()[1].get_color(), first.get_lines()[1].get_marker())}
+    assert second.get_xscale() == "log"
+
+
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_panels_and_legend_lie_apart_within_the_figure(count):
+    figure = figures.lines([panel()] * count, title="t", caption="words " * 30)
+    figure.draw_without_rendering()
+    boxes = [axes.get_tightbbox() for axes in figure.axes[1:]]
+    boxes += [figure.axes[0].get_legend().get_window_extent(), *(text.get_window_extent() for text in figure.texts)]
+    for i, box in enumerate(boxes):
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.width and box.y0 >= 0 and box.y1 <= figure.bbox.height
+        assert not any(box.overlaps(other) for other in boxes[:i])

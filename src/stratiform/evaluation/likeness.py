@@ -17,7 +17,7 @@ from torch import Tensor
 from stratiform.data.attributes import measure
 from stratiform.data.batches import grey_levels
 from stratiform.errors import UserError
-from stratiform.evaluation.bootstrap import Estimate, bootstrap
+from stratiform.evaluation.bootstrap import RESAMPLES, Estimate, bootstrap
 from stratiform.evaluation.judge import Judge
 
 
@@ -56,12 +56,12 @@ class Seen:
         return cls(pixels, judge.features(images), judge.chances(images, "label"), numbers)
 
 
-def likeness(images: Seen, data: Seen, *, seed: int = 0) -> Likeness:
-    """Compares images with data; standard errors from drawing the images anew, the data held."""
+def likeness(images: Seen, data: Seen, *, resamples: int = RESAMPLES, seed: int = 0) -> Likeness:
+    """Compares images with data; standard errors from drawing the images anew so often, the data held."""
     count = len(images.pixels)
 
     def one(statistic: Callable[[np.ndarray], float]) -> Estimate:
-        return bootstrap(lambda rows: np.array([statistic(rows)]), count, seed=seed)[0]
+        return bootstrap(lambda rows: np.array([statistic(rows)]), count, resamples=resamples, seed=seed)[0]
 
     p = images.chances
     right = _neighbour_is_kin(images.pixels, data.pixels)

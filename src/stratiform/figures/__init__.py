@@ -11,6 +11,7 @@ from stratiform.figures.heatmap import FRAMED, Cell, heat
 from stratiform.figures.images import GAP, MOSAIC, grid, mosaic, strips
 from stratiform.figures.layout import DPI, png
 from stratiform.figures.levels import bars, kl_over_training
+from stratiform.figures.lines import Line, Panel, lines
 from stratiform.figures.look import BETWEEN, DARK, LIGHT, Look, level_colours
 from stratiform.figures.sweeps import sweep
 
@@ -23,13 +24,16 @@ __all__ = [
     "LIGHT",
     "MOSAIC",
     "Cell",
+    "Line",
     "Look",
+    "Panel",
     "bars",
     "completed",
     "grid",
     "heat",
     "kl_over_training",
     "level_colours",
+    "lines",
     "mosaic",
     "png",
     "strips",

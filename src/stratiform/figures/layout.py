@@ -68,7 +68,7 @@ def picture(canvas: np.ndarray, title: str, caption: str, look: Look, **margins:
 
 
 def axes_above(figure: Figure, axes: Axes, gap: int, width: int, height: int, left: int = 0) -> Axes:
-    """Further axes of width x height layout pixels, `gap` over the others and `left` from their left edge."""
+    """Further axes of width x height layout pixels, `gap` over the others' upper edge, `left` from the left one."""
     wide, high = figure.get_size_inches() * DPI
     place = axes.get_position()
     added = figure.add_axes((place.x0 + left / wide, place.y1 + gap / high, width / wide, height / high))

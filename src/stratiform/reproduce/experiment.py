@@ -31,17 +31,18 @@ class Workshop:
     source: str | None = None  # of the images of every training; None: the recipe's
     watch: Callable[[Event], None] | None = None
 
-    def recipe(self, name: str, seed: int) -> Recipe:
+    def recipe(self, name: str, seed: int, steps: int | None = None) -> Recipe:
         recipe = RECIPES[name].recipe
-        asked = {"steps": self.steps, "precision": self.precision}
+        asked = {"steps": steps or self.steps, "precision": self.precision}
         changes = {"starts": 1} | {key: value for key, value in asked.items() if value is not None}
         data = recipe.data if self.source is None else replace(recipe.data, source=self.source)
         return replace(recipe, data=data, training=replace(recipe.training, seed=seed, **changes))
 
-    def run(self, name: str, seed: int) -> Loaded:
-        """The trained run of a recipe: trained now, gone on with, or found."""
-        recipe = self.recipe(name, seed)
-        run = Run.create(self.folder / f"{name}-{recipe.data.source}-seed{seed}", recipe)
+    def run(self, name: str, seed: int, steps: int | None = None) -> Loaded:
+        """The trained run of a recipe, or of one of so many steps: trained now, gone on with, or found."""
+        recipe = self.recipe(name, seed, steps)
+        length = f"-{steps}steps" if steps else ""
+        run = Run.create(self.folder / f"{name}-{recipe.data.source}-seed{seed}{length}", recipe)
         train(run.recipe, run, self.watch)
         return load(run)
 
