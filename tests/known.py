@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor, nn
@@ -19,7 +19,7 @@ from stratiform.core.decoder import Autoregressive, Factorised, Head
 from stratiform.core.hierarchy import Above, Hierarchy, Level
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import Absent, BottomUp, TopDown
-from stratiform.distributions import Density, Distribution, Gaussian, Image, Likelihood
+from stratiform.distributions import Density, Distribution, Gaussian, GaussianMixture, Image, Likelihood
 from stratiform.distributions.families import Normal
 from stratiform.spec import ImageSpec
 
@@ -102,6 +102,23 @@ class LinearLevel(Level):
 
     def step(self, h: Tensor, z: Tensor) -> Tensor:
         return h @ self.f.T + z @ self.g.T
+
+
+class MixtureLevel(Level):
+    """The top level of several models that differ in its link's b and log_scale alone: a mixture of those."""
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        super().__init__()
+        self.shape = (len(links[0].b),)
+        self.means = nn.Parameter(torch.stack([link.b for link in links]))
+        self.log_scales = nn.Parameter(torch.stack([link.log_scale for link in links]))
+        self.g = nn.Parameter(links[0].g.clone())
+
+    def prior(self, h: Tensor) -> tuple[Distribution, Tensor]:
+        return GaussianMixture(self.means, self.log_scales, len(h)), h
+
+    def step(self, h: Tensor, z: Tensor) -> Tensor:
+        return z @ self.g.T
 
 
 class LinearRecogniser(nn.Module):
@@ -251,6 +268,42 @@ class Known:
         hierarchy = Hierarchy(levels, (self.links[-1].f.shape[1],))
         decoder = Factorised(LinearImage(self.output), DensityHead(self.output.log_scale))
         return LatentModel(hierarchy, posterior, decoder).double().eval()
+
+
+@dataclass(frozen=True)
+class KnownMixture:
+    """A linear-Gaussian model whose top prior is a mixture: with each component alone it is one of these."""
+
+    each: tuple[Known, ...]
+
+    @property
+    def spec(self) -> ImageSpec:
+        return self.each[0].spec
+
+    def log_p(self, x: Tensor) -> Tensor:
+        """log p(x), [B], exactly."""
+        return torch.stack([known.log_p(x) for known in self.each]).logsumexp(0) - math.log(len(self.each))
+
+    def draw(self, n: int, seed: int = 0) -> Tensor:
+        """x of every component in turn, n of each, [k n, C, H, W]."""
+        return torch.cat([known.draw(n, seed) for known in self.each])
+
+    def top_down(self) -> LatentModel:
+        """The model, with the best diagonal q of its first component, its top one widened."""
+        model = self.each[0].top_down()[0]
+        model.hierarchy.levels[-1] = MixtureLevel([known.links[-1] for known in self.each])
+        with torch.no_grad():
+            model.posterior.recognisers[-1].log_scale.add_(0.5)
+        return model
+
+
+def mixed(sizes: Sequence[int] = (1, 2), components: int = 3, seed: int = 0) -> KnownMixture:
+    """`markov` with a mixture on top, its means a deviation or so apart."""
+    random, known = _Random(seed + 100), markov(sizes, seed=seed)
+    tops = (
+        replace(known.links[-1], b=random(sizes[-1]), log_scale=0.2 * random(sizes[-1])) for _ in range(components)
+    )
+    return KnownMixture(tuple(Known((*known.links[:-1], top), known.output) for top in tops))
 
 
 def markov(sizes: Sequence[int] = (1, 1, 1), shape: tuple[int, int, int] = (1, 2, 3), seed: int = 0) -> Known:

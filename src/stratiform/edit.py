@@ -26,7 +26,7 @@ from stratiform.core.hierarchy import Draw, Pick, from_prior, given, with_noise
 from stratiform.core.latent import Latent
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import mean
-from stratiform.distributions import Gaussian, Image
+from stratiform.distributions import Gaussian, GaussianMixture, Image
 from stratiform.errors import UserError
 
 Hold = Literal["noise", "value"]
@@ -112,7 +112,9 @@ def check_level(number: int, count: int) -> None:
 
 
 def _noise(latent: Latent) -> Tensor:
-    """e with z = mean + scale e under the prior given the levels above, [B, *z]."""
+    """e of which the prior given the levels above draws z, [B, *z]: z = mean + scale e."""
+    if isinstance(latent.p, GaussianMixture):
+        return latent.p.noise(latent.z)
     if not isinstance(latent.p, Gaussian):
         raise UserError(f"a prior that is {type(latent.p).__name__} has no noise to hold; hold the value")
     return (latent.z - latent.p.mean) / latent.p.scale

@@ -5,10 +5,12 @@ import math
 import pytest
 import torch
 
-from known import Known, flat, golden_chain, markov, shortcut
+from known import Known, flat, golden_chain, markov, mixed, shortcut
 from stratiform.core.hierarchy import from_prior, given, with_noise
 from stratiform.core.model import LatentModel
 from stratiform.evaluation.bound import bounds, evaluate, log_weights
+from stratiform.evaluation.check import LAWS, tick
+from stratiform.evaluation.laws.case import Case
 
 ONE_UNIT = {
     "flat": flat((1, 1, 1)),
@@ -75,6 +77,30 @@ def test_golden_chain() -> None:
         assert found.elbo.item() == pytest.approx(-1.837937, abs=1e-6)
         assert found.bound.item() == pytest.approx(-1.837937, abs=1e-6)
         assert log_weights(model, x, 50).std() < 1e-14
+
+
+def test_under_a_mixture_on_top_the_bound_rises_to_log_p() -> None:
+    """log p(x) is the log-mean-exp of what each component alone gives."""
+    made = mixed()
+    x = made.draw(2)
+    found = bounds(made.top_down(), x, 40_000)
+    assert (found.elbo < made.log_p(x)).all()
+    assert (found.bound - made.log_p(x)).abs().max() < 0.05
+
+
+def test_samples_under_a_mixture_on_top_have_the_mean_of_its_components() -> None:
+    made, n = mixed(), 20_000
+    torch.manual_seed(0)
+    with torch.no_grad():
+        x = made.top_down().decode(n, from_prior()).sample().flatten(1)
+    expected = torch.stack([known.joint()[2].m for known in made.each]).mean(0)
+    assert ((x.mean(0) - expected).abs() < 4.0 * x.std(0) / math.sqrt(n)).all()
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_laws_of_a_mixture_on_top(law: str) -> None:
+    made = mixed()
+    assert tick(law, Case.of(made.top_down(), made.spec, made.draw(1))).ok
 
 
 def test_kl_of_each_level_against_the_formula() -> None:

@@ -8,7 +8,7 @@ from torch import Generator
 
 import stratiform
 import zoo
-from known import flat, markov, pixels, shortcut
+from known import flat, markov, mixed, pixels, shortcut
 from stratiform.core.hierarchy import from_prior, given, with_noise
 from stratiform.core.posterior import sample
 from stratiform.distributions import Gaussian, Likelihood
@@ -83,6 +83,14 @@ def test_under_a_flat_prior_noise_and_value_are_the_same():
     model = flat((2, 1)).top_down()[0]
     one, other = (encode(model, X, hold).swap(2, encode(model, Y, hold)) for hold in ("noise", "value"))
     assert torch.allclose(one.decode().mean, other.decode().mean, atol=1e-12)
+
+
+def test_a_mixture_on_top_holds_noise_too(hold):
+    model, x = mixed().top_down(), mixed().draw(2)
+    code = encode(model, x, hold)
+    for z, latent in zip(code.values(), model.encode(x), strict=True):
+        assert torch.allclose(z, latent.z, atol=1e-9)
+    assert not torch.allclose(code.resample(2).values()[1], code.values()[1])
 
 
 def test_bottom_up_posteriors_and_other_draws():

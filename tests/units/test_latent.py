@@ -1,10 +1,12 @@
 """One level's draw, and the pieces of a bound."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from stratiform.core.latent import Latent, Terms
-from stratiform.distributions import Gaussian, gaussian_kl
+from stratiform.distributions import Gaussian, GaussianMixture, gaussian_kl, mixture_kl_bound
 
 
 def gaussian(mean: float, log_scale: float, shape: tuple[int, ...] = (3, 2)) -> Gaussian:
@@ -23,6 +25,16 @@ def test_kl_is_analytic_only_where_that_is_allowed() -> None:
     assert torch.equal(sampled.kl_each(), sampled.log_q - sampled.p.log_prob(sampled.z))
     assert exact.kl().shape == (3,)
     assert torch.allclose(exact.kl(), exact.kl_each().sum(1))
+
+
+def test_the_reported_kl_under_a_mixture_is_taken_at_the_draw_and_its_bound_is_for_training_alone() -> None:
+    latent = drawn(True)
+    mixed = replace(latent, p=GaussianMixture(torch.randn(3, 2), torch.zeros(3, 2), 3))
+    assert latent.analytic_kl() is not None and mixed.analytic_kl() is None
+    assert torch.equal(mixed.kl(), (mixed.log_q - mixed.p.log_prob(mixed.z)).sum(1))
+    assert torch.equal(mixed.kl_bound(), mixture_kl_bound(mixed.q, mixed.p))
+    assert torch.equal(replace(mixed, exact=False).kl_bound(), mixed.kl())
+    assert torch.equal(latent.kl_bound(), latent.kl())
 
 
 def test_pieces_add_up() -> None:

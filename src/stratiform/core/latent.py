@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stratiform.distributions import Distribution, Gaussian, gaussian_kl, total
+from stratiform.distributions import (
+    Distribution,
+    Gaussian,
+    GaussianMixture,
+    gaussian_kl,
+    mixture_kl_bound,
+    total,
+)
 
 
 @dataclass(frozen=True)
@@ -24,10 +31,17 @@ class Latent:
         """log p(z | levels above), [B], in nats."""
         return total(self.p.log_prob(self.z))
 
-    def kl_each(self) -> Tensor:
-        """KL(q || p) of every unit, [B, *z], in nats: analytic where allowed, else log q - log p at the draw."""
+    def analytic_kl(self) -> Tensor | None:
+        """KL(q || p) of every unit, [B, *z], in nats, in closed form: where that is allowed and exists."""
         if self.exact and isinstance(self.q, Gaussian) and isinstance(self.p, Gaussian):
             return gaussian_kl(self.q, self.p)
+        return None
+
+    def kl_each(self) -> Tensor:
+        """KL(q || p) of every unit, [B, *z], in nats: analytic where it can be, else log q - log p at the draw."""
+        analytic = self.analytic_kl()
+        if analytic is not None:
+            return analytic
         if self.log_q is None:
             raise ValueError("this level was drawn from its prior: it has no posterior, and so no KL")
         return self.log_q - self.p.log_prob(self.z)
@@ -35,6 +49,12 @@ class Latent:
     def kl(self) -> Tensor:
         """[B], in nats."""
         return total(self.kl_each())
+
+    def kl_bound(self) -> Tensor:
+        """For training: an upper bound of the KL in closed form where p is a mixture, elsewhere `kl`; [B], in nats."""
+        if self.exact and isinstance(self.q, Gaussian) and isinstance(self.p, GaussianMixture):
+            return mixture_kl_bound(self.q, self.p)
+        return self.kl()
 
 
 @dataclass(frozen=True)
