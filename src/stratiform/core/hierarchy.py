@@ -8,6 +8,7 @@ and the z drawn there: `Above`.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -70,7 +71,7 @@ class Hierarchy(nn.Module):
         self.levels = nn.ModuleList(levels)
         self.readout = nn.Identity() if readout is None else readout
         self.register_buffer("top", torch.zeros(1, *top), persistent=False)
-        self.checkpoint = False  # recompute each level's activations in the backward pass
+        self.checkpoint = False  # recompute activations in the backward pass, stretch by stretch
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -90,19 +91,34 @@ class Hierarchy(nn.Module):
         """
         h, carry, above = self.top.expand(n, *self.top.shape[1:]), None, None
         latents: list[Latent] = []
-        for index in reversed(range(len(self.levels))):
-            arguments = (index, pick, prior, h, carry, above)
+        for stretch in self._stretches():
+            arguments = (stretch, pick, prior, h, carry, above)
             if self.checkpoint and torch.is_grad_enabled():
-                latent, h, carry, above = checkpoint(self._descend_one, *arguments, use_reentrant=False)
+                drawn, h, carry, above = checkpoint(self._descend, *arguments, use_reentrant=False)
             else:
-                latent, h, carry, above = self._descend_one(*arguments)
-            latents.append(latent)
+                drawn, h, carry, above = self._descend(*arguments)
+            latents += drawn
         return self.readout(h), tuple(reversed(latents))
+
+    def _stretches(self) -> list[range]:
+        """The levels from the top down, in parts that are recomputed as one: about sqrt(L) levels each, or all."""
+        count = len(self.levels)
+        size = math.isqrt(count - 1) + 1 if self.checkpoint and count else count
+        return [range(first, max(first - size, -1), -1) for first in range(count - 1, -1, -max(size, 1))]
 
     def _level(self, index: int) -> Level:
         level = self.levels[index]
         assert isinstance(level, Level)
         return level
+
+    def _descend(
+        self, stretch: range, pick: Pick, prior: Guide | None, h: Tensor, carry: Carry, above: Above | None
+    ) -> tuple[list[Latent], Tensor, Carry, Above | None]:
+        drawn = []
+        for index in stretch:
+            latent, h, carry, above = self._descend_one(index, pick, prior, h, carry, above)
+            drawn.append(latent)
+        return drawn, h, carry, above
 
     def _descend_one(
         self, index: int, pick: Pick, prior: Guide | None, h: Tensor, carry: Carry, above: Above | None

@@ -153,6 +153,8 @@ class Modules:
     """what a merge module reads: what leaves its bottom-up module (Eq. 10), or what enters it (the paper's code)"""
     linear_inside: bool = False
     """no lrelu but in the lowest module of each scale, as the last version of the paper's code (residual)"""
+    checkpoint: bool = False
+    """recompute activations in the backward pass: memory of about the square root of the depth, a third more time"""
 
     def __post_init__(self) -> None:
         if not self.depth or min(self.depth) < 1:
@@ -221,6 +223,7 @@ class MatNet:
     def build(self, spec: ImageSpec) -> LatentModel:
         plan = Plan(self, spec)
         hierarchy = Hierarchy([*plan.levels(), Top(self.latent, plan.start(), self.everywhere)], (0,), plan.readout())
+        hierarchy.checkpoint = self.network.checkpoint
         posterior = TopDown(plan.ascent(), [*plan.merges(), FromTrail(nn.Identity(), gaussian)])
         return LatentModel(hierarchy, posterior, plan.decoder())
 
@@ -258,7 +261,8 @@ class Plan:
         entries = [self._across(level - 1, level) for level in range(len(self.scale_of))]
         updates = self._updates(self.inside, lambda s: 0)
         top = nn.Sequential(leave(self.scales[-1], self.network.hidden, 2 * self.config.latent), self.rescale_q())
-        return Ascent(self._stem(), entries, updates, top, self.network.lateral == "entering")
+        network = self.network
+        return Ascent(self._stem(), entries, updates, top, network.lateral == "entering", network.checkpoint)
 
     def readout(self) -> nn.Module:
         """The last state -> f(z): features of every pixel; of vectors with pixels independent given z, the state."""

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from stratiform.nn.blocks import SLOPE, activation
 
@@ -205,6 +206,7 @@ class Ascent(nn.Module):
         updates: per module, Eq. 9.
         top: the last state -> raw parameters.
         entering: hand on what enters each module (the paper's code), not what leaves it (Eq. 10).
+        recompute: what is inside a module is computed again in the backward pass.
     """
 
     def __init__(
@@ -214,15 +216,19 @@ class Ascent(nn.Module):
         updates: Sequence[nn.Module],
         top: nn.Module,
         entering: bool = False,
+        recompute: bool = False,
     ) -> None:
         super().__init__()
-        self.stem, self.top, self.entering = stem, top, entering
+        self.stem, self.top, self.entering, self.recompute = stem, top, entering, recompute
         self.entries, self.updates = nn.ModuleList(entries), nn.ModuleList(updates)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         h, trail = self.stem(x), []
         for enter, update in zip(self.entries, self.updates, strict=True):
             entered = enter(h)
-            h = update(entered)
+            if self.recompute and torch.is_grad_enabled():
+                h = checkpoint(update, entered, use_reentrant=False)
+            else:
+                h = update(entered)
             trail.append(entered if self.entering else h)
         return (*trail, self.top(h))
