@@ -13,6 +13,7 @@ from stratiform.evaluation.bootstrap import Estimate
 from stratiform.evaluation.likeness import Likeness
 from stratiform.recipes import RECIPES
 from stratiform.reproduce import EXPERIMENTS
+from stratiform.training.run import Run
 
 
 def answered(capfd: pytest.CaptureFixture[str], *words: str) -> dict:
@@ -114,12 +115,28 @@ def test_bounds_and_units(capfd: pytest.CaptureFixture[str], tmp_path: Path, mon
 
     monkeypatch.setattr(units, "IMAGES", 20)
     monkeypatch.setattr(units, "SAMPLES", 3)
-    monkeypatch.setitem(EXPERIMENTS, "ladder-mnist", replace(EXPERIMENTS["ladder-mnist"], recipes=("lvae-digits",)))
-    found = answered(
-        capfd, "reproduce", "ladder-mnist", "--steps", "2", "--folder", str(tmp_path), "--seeds", "1", "2"
-    )
-    (rows,) = found["tables"].values()
-    assert [row["seed"] for row in rows] == [1, 2] and all(len(row["KL per level"].split()) == 3 for row in rows)
+    seconds = {"hvae-digits": 10.0, "lvae-digits": 20.0}
+    monkeypatch.setattr(Run, "seconds", lambda run: seconds[run.recipe.name] * run.recipe.training.steps / 4)
+    recipes = tuple(seconds)
+    monkeypatch.setitem(EXPERIMENTS, "ladder-mnist", replace(EXPERIMENTS["ladder-mnist"], recipes=recipes))
+    words = ("reproduce", "ladder-mnist", "--steps", "4", "--folder", str(tmp_path), "--seeds", "1", "2")
+    found = answered(capfd, *words)
+    rows, gained = found["tables"].values()
+    assert [(row["recipe"], row["seed"], row["steps"]) for row in rows] == [
+        *((name, seed, 4) for name in recipes for seed in (1, 2)),
+        *(("lvae-digits", seed, 2) for seed in (1, 2)),
+    ]
+    assert all(len(row["KL per level"].split()) == 3 for row in rows)
+    assert [(row["seed"], row["at equal"], row["steps"], row["its steps"]) for row in gained] == [
+        (seed, *how) for seed in (1, 2) for how in (("steps", 4, 4), ("seconds", 2, 4))
+    ]
+    assert all(row["recipe"] == "lvae-digits" and row["against"] == "hvae-digits" for row in gained)
+    (*judged, control, own) = found["words"]
+    assert len(judged) == 8 and "bound, lvae-digits above hvae-digits at equal seconds: " in judged[-1]
+    assert control.startswith("hvae-digits: bound -") and "81.74" in own
+    assert (tmp_path / "ladder-mnist-training.png").exists()
+    again = answered(capfd, *words)
+    assert again == found
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from stratiform.reproduce import EXPERIMENTS
 from stratiform.reproduce.experiment import Experiment, Workshop
 from stratiform.training.progress import Progress
 
+ALONE = "One training each: errors are over images alone. --seeds 0 1 2 tells luck from law."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduce(Options):
@@ -65,7 +67,8 @@ class Reproduce(Options):
             with atomic(kept[-1]) as temporary:
                 temporary.write_bytes(figures.png(figure, fine=2.0))
         tables = [part for rows in found.tables for part in (f"\n{rows.title}", table(rows.columns, rows.rows))]
-        closing = [f"written: {path}" for path in kept]
+        closing = [ALONE] if experiment.recipes and len(self.seeds) == 1 else []
+        closing += [f"written: {path}" for path in kept]
         return Answer(values | {"files": kept}, (_opening(experiment), *tables, "", *found.words, "", *closing))
 
 
