@@ -51,18 +51,22 @@ def test_prop_1_is_exact(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> N
     for row in rows:
         assert row["moved at the optimum"] < 1e-6 < 0.05 < row["moved before"]
         assert row["2nd eigenvalue"] < 1.0
+    assert len(found["words"]) == 2 and all(words.endswith(": confirmed.") for words in found["words"])
 
 
 def test_hierarchies_are_compared(capfd: pytest.CaptureFixture[str], few: Callable, tmp_path: Path) -> None:
     few("hierarchies-digits", ("vae-digits", "hvae-digits"))
     found = answered(capfd, "reproduce", "hierarchies-digits", "--steps", "2", "--folder", str(tmp_path))
-    levels, models = found["tables"].values()
+    levels, over_seeds, models = found["tables"].values()
     assert [(row["recipe"], row["level"]) for row in levels] == [
         (name, level) for name in ("vae-digits", "hvae-digits") for level in (1, 2, 3)
     ]
     assert all(math.isfinite(row["controls pixels"]) for row in levels)
     assert [row["recipe"] for row in models] == ["vae-digits", "hvae-digits"]
-    assert len(found["words"]) == 1 and found["words"][0].startswith("hvae-digits: ")
+    assert [(row["recipe"], row["level"]) for row in over_seeds] == [(row["recipe"], row["level"]) for row in levels]
+    unused, top, led = found["words"]
+    assert unused.startswith("hvae-digits: ") and "of 1 runs" in unused and "the top level's" in top
+    assert led.startswith("alignment, hvae-digits above vae-digits: ") and led.endswith(" ± ?: not decided.")
     assert {Path(path).name for path in found["files"]} == {
         "hierarchies-digits.json",
         "hierarchies-digits-vae-digits.png",
