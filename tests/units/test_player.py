@@ -6,7 +6,9 @@ import torch
 
 from stratiform.data.source import load
 from stratiform.errors import UserError
+from stratiform.models import MODELS
 from stratiform.models.pixelcnn import PixelCNN
+from stratiform.objective import Sleep
 from stratiform.training.guard import ENOUGH
 from stratiform.training.player import RULES, ActivePlayer, NonFinite, own_samples
 from stratiform.training.recipe import Optimiser, Player
@@ -72,6 +74,48 @@ def test_a_player_of_phi_leaves_theta_bit_equal():
     after = active.part.state_dict()
     for name, value in before.items():
         assert torch.equal(value, after[name]) != name.startswith("posterior."), name
+
+
+def moved_by(player: Player, **fields: object) -> list[str]:
+    """The names of what changes, bit for bit, when it moves after the model's own player has."""
+    recipe = tiny(**fields)
+    data = load(recipe.data)
+    torch.manual_seed(0)
+    model = recipe.model.build(data.spec)
+    first, second = ActivePlayer(Player(), recipe, model), ActivePlayer(player, recipe, model)
+    x = data.train.rows(range(8)) / (data.grid - 1)
+    first.claim()
+    first.move(x, BETA, 1e-2)
+    before = copy.deepcopy(model.state_dict()), copy.deepcopy(first.tensors())
+    second.claim()
+    second.move(x, BETA, 1e-2)
+    assert second.optimiser is not first.optimiser
+    assert {name.split("/")[1] for name in second.tensors() if name.startswith("moments/")} == set(second.trained)
+    assert all(torch.equal(value, first.tensors()[name]) for name, value in before[1].items())
+    return [name for name, value in model.state_dict().items() if not torch.equal(value, before[0][name])]
+
+
+@pytest.mark.parametrize(
+    "player",
+    [Player(trains=("posterior",), data="own samples"), Player(trains=("posterior",), objective=Sleep())],
+    ids=["Eq. 13", "its mirror"],
+)
+@pytest.mark.parametrize("name", ["vlae", "lvae", "hvae"])
+def test_an_inference_only_step_leaves_the_generator_and_the_other_optimiser_bit_equal(player: Player, name: str):
+    """Also where q reads the states of the generator (lvae), and where the model draws against the walk (hvae)."""
+    moved = moved_by(player, model=MODELS[name](latents=(2, 1)))
+    assert moved and all(changed.startswith("posterior.") for changed in moved)
+
+
+def test_sleep_moves_in_a_compiled_step():
+    torch._dynamo.reset()
+    active, x = setting(Player(trains=("posterior",), objective=Sleep()))
+    compiled = torch.compile(active.step, backend="eager")
+    losses = []
+    for step in (active.step, compiled):
+        torch.manual_seed(0)
+        losses.append(step(x, BETA)[0])
+    assert torch.allclose(*losses)
 
 
 def test_own_samples_are_images_of_the_data_and_need_no_gradient():
@@ -173,6 +217,8 @@ def test_compiling_gives_the_same_step(monkeypatch: pytest.MonkeyPatch):
     [
         (Player(trains=("posteriors",)), "no parameter begins with 'posteriors'; the nearest is posterior"),
         (Player(part="vae"), "the model has no part 'vae'; give one of model"),
+        (Player(objective=Sleep()), "sleep trains the posterior alone"),
+        (Player(objective=Sleep(), trains=("posterior", "decoder")), "sleep trains the posterior alone"),
     ],
 )
 def test_names_that_do_not_exist_are_refused(player: Player, said: str):

@@ -34,7 +34,8 @@ class Train(Options):
     run: Path | None = None
     """The folder to train into (runs/RECIPE-SOURCE)."""
     minimise: str | None = None
-    """Another objective than the recipe's: elbo, free-bits, iwae, mmd, total-correlation; its fields: --objective.*"""
+    """Another objective than the recipe's: elbo, free-bits, iwae, mixture, mixed-kl, mmd, total-correlation; its
+    fields: --objective.*"""
 
     @classmethod
     def adapted(cls, words: Sequence[str]) -> type[Self]:

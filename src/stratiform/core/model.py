@@ -71,6 +71,16 @@ class LatentModel(nn.Module):
         latents = tuple(replace(p, q=q.q, log_q=q.log_q) for p, q in zip(given_p, given_q, strict=True))
         return Terms(self.decoder(f).log_prob(x), latents, self._log_py(f, x))
 
+    def recognise(self, x: Tensor, z: Mapping[int, Tensor]) -> tuple[Latent, ...]:
+        """The levels at z of the caller's, [B, *z] each, bottom -> top: log q(z | x) has a gradient in phi alone.
+
+        Needs q.log_prob. The states that q reads are those of z, their parameters held.
+        """
+        inference = _Inference(self.hierarchy, self.posterior)
+        held = {f"hierarchy.{name}": parameter.detach() for name, parameter in self.hierarchy.named_parameters()}
+        latents: tuple[Latent, ...] = torch.func.functional_call(inference, held, (x, replay(z)))
+        return latents
+
     def _log_py(self, f: Tensor, x: Tensor) -> Tensor | None:
         return None if self.auxiliary is None else self.auxiliary(f).log_prob(self.target(x))
 

@@ -55,7 +55,11 @@ class GaussianMixture:
 
     def responsibilities(self, z: Tensor) -> Tensor:
         """r_i = p(i | z), [B, k]: which component z belongs to."""
-        return self._log_each(z).sum(2).softmax(1)
+        return self.log_responsibilities(z).exp()
+
+    def log_responsibilities(self, z: Tensor) -> Tensor:
+        """log r_i, [B, k]."""
+        return self._log_each(z).sum(2).log_softmax(1)
 
     def component(self, index: int) -> Gaussian:
         """N(m_i, diag exp(2 s_i)) of [B, d]."""

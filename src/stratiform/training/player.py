@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from stratiform.core.hierarchy import from_prior
 from stratiform.core.model import LatentModel
 from stratiform.errors import UserError
+from stratiform.objective import Objective, Sleep
 from stratiform.training.guard import SpikeGuard
 from stratiform.training.plain import nearest
 from stratiform.training.recipe import Optimiser, Player, Recipe
@@ -57,10 +58,12 @@ class ActivePlayer:
         self.player, self.training, self.model = player, recipe.training, model
         self.part = part_of(model, player.part)
         self.trained = trained_parameters(self.part, player)
+        objective = player.objective or recipe.objective
+        check_trains(objective, self.trained)
         self.rule = player.optimiser or recipe.optimiser
         self.optimiser = make_optimiser(self.rule, self.trained.values())
         self.guard = SpikeGuard(recipe.training.guard)
-        step = TrainingStep(self.part, player.objective or recipe.objective, recipe.training.denoise)
+        step = TrainingStep(self.part, objective, recipe.training.denoise)
         self.step = torch.compile(step, dynamic=False) if recipe.training.compile else step
         device = next(iter(self.trained.values())).device
         self.sums = {name: torch.zeros((), device=device) for name in ("loss", "elbo", "log_px", "grad_norm")}
@@ -156,6 +159,15 @@ def trained_parameters(part: nn.Module, player: Player) -> dict[str, nn.Paramete
             known = sorted({name.split(".")[0] for name in named})
             raise UserError(f"no parameter begins with {prefix!r}; the nearest is {nearest(prefix, known)}")
     return {name: p for name, p in named.items() if not player.trains or name.startswith(player.trains)}
+
+
+def check_trains(objective: Objective, trained: Iterable[str]) -> None:
+    """Refuses an objective that cannot train one of these parameters."""
+    if isinstance(objective, Sleep) and not all(name.startswith("posterior.") for name in trained):
+        raise UserError(
+            'sleep trains the posterior alone; in a recipe, give it to a second player: Player(trains=("posterior",), '
+            "objective=Sleep())"
+        )
 
 
 def make_optimiser(rule: Optimiser, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
