@@ -112,6 +112,17 @@ ZOO: dict[str, tuple[str, Model, ImageSpec]] = {
         ),
         ImageSpec(1, 6, 5, 17),
     ),
+    "matnet, mixture prior, z_0 everywhere": (
+        "matnet",
+        MatNet(
+            latent=2,
+            mixture=3,
+            units=(1,),
+            everywhere=True,
+            network=Modules(depth=(2,), channels=(4,), stem=3, hidden=6),
+        ),
+        ImageSpec(1, 4, 3, 17),
+    ),
     "matnet, dense, gated, binary 2x2": (
         "matnet",
         MatNet(

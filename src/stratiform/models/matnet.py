@@ -1,7 +1,8 @@
 """The Matryoshka Network (Bachman 2016, "An Architecture for Deep, Hierarchical Generative Models").
 
 Top-down    h^t_{i+1} = lrelu(h^t_i + conv(lrelu(conv([h^t_i; z_i]))))           Eq. 7:    `Module.step`
-Prior       p(z_i | z_<i) = N(conv(lrelu(conv(h^t_i)))), p(z_0) = N(0, I)        Eq. 8:    `Module.prior`
+Prior       p(z_i | z_<i) = N(conv(lrelu(conv(h^t_i))))                          Eq. 8:    `Module.prior`
+            p(z_0) = N(0, I), or a mixture of Gaussians                          Eq. 12:   `Top.prior`
 Bottom-up   h^b_i = lrelu(h^b_{i+1} + conv(lrelu(conv(h^b_{i+1}))))              Eq. 9:    `Ascent`
 Merge       h^m_{i+1} = lrelu(h^m_i + conv(lrelu(conv([h^m_i; h^b_i; h^t_i]))))  Eq. 10:   `Merge`
             q(z_i | z_<i, x) = N(conv(h^m_{i+1}))                                Eq. 11
@@ -28,7 +29,7 @@ from stratiform.core.decoder import Autoregressive, Decoder, Factorised, Head
 from stratiform.core.hierarchy import Above, Hierarchy, Level
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import TopDown
-from stratiform.distributions import Distribution, Gaussian, Likelihood
+from stratiform.distributions import Distribution, Gaussian, GaussianMixture, Likelihood
 from stratiform.distributions.tools import at_least_float, clamp_log_scale
 from stratiform.errors import UserError
 from stratiform.models.parts import FromTrail
@@ -39,6 +40,7 @@ from stratiform.nn.matnet import UPDATES, Ascent, Lender, Place, Rescaled, Updat
 from stratiform.spec import ImageSpec
 
 Prior = Literal["standard", "mean", "full"]
+SPREAD = 0.1  # of the means and log-variances that the components of a mixture start from (the paper's code)
 
 
 def gaussian(raw: Tensor) -> Gaussian:
@@ -48,20 +50,26 @@ def gaussian(raw: Tensor) -> Gaussian:
 
 
 class Top(Level):
-    """z_0, N(0, I); the step enters the coarsest scale.
+    """z_0; the step enters the coarsest scale.
 
     Args:
         units: of z_0.
+        mixture: components of its prior, a mixture of Gaussians that is learnt; 0: N(0, I).
         start: z_0 -> the first state.
         everywhere: the state takes z_0 along, as further channels that no module changes.
     """
 
-    def __init__(self, units: int, start: nn.Module, everywhere: bool) -> None:
+    def __init__(self, units: int, mixture: int, start: nn.Module, everywhere: bool) -> None:
         super().__init__()
-        self.shape, self.start, self.everywhere = (units,), start, everywhere
+        self.shape, self.start, self.everywhere, self.mixture = (units,), start, everywhere, mixture
+        if mixture:
+            self.means = nn.Parameter(SPREAD * torch.randn(mixture, units))
+            self.log_variances = nn.Parameter(SPREAD * torch.randn(mixture, units))
 
     def prior(self, h: Tensor) -> tuple[Distribution, Tensor]:
-        return Gaussian.standard(self.shape, h), h
+        if not self.mixture:
+            return Gaussian.standard(self.shape, h), h
+        return GaussianMixture(self.means, clamp_log_scale(0.5 * self.log_variances), len(h)), h
 
     def step(self, h: Tensor, z: Tensor) -> Tensor:
         state: Tensor = self.start(z)
@@ -209,6 +217,8 @@ class MatNet:
     """channels of every z of each scale, the finest first (dense: units)"""
     prior: Prior = "full"
     """of every level below the top: full, Eq. 8; mean, its mean alone; standard, N(0, I), the paper's code on MNIST"""
+    mixture: int = 0
+    """components of the prior of z_0, a mixture of Gaussians that is learnt (Eq. 12); 0: N(0, I)"""
     everywhere: bool = False
     """every top-down module reads z_0 too, as the paper's code with a mixture prior"""
     network: Modules = field(default_factory=Modules)
@@ -218,11 +228,14 @@ class MatNet:
     def __post_init__(self) -> None:
         if self.latent < 1:
             raise UserError(f"model.latent is {self.latent}; give the units of the top, 1 or more")
+        if self.mixture < 0:
+            raise UserError(f"model.mixture is {self.mixture}; give the components of the prior of z_0, or 0 for none")
         _one_each("model.units", self.units, self.network.depth)
 
     def build(self, spec: ImageSpec) -> LatentModel:
         plan = Plan(self, spec)
-        hierarchy = Hierarchy([*plan.levels(), Top(self.latent, plan.start(), self.everywhere)], (0,), plan.readout())
+        top = Top(self.latent, self.mixture, plan.start(), self.everywhere)
+        hierarchy = Hierarchy([*plan.levels(), top], readout=plan.readout())
         hierarchy.checkpoint = self.network.checkpoint
         posterior = TopDown(plan.ascent(), [*plan.merges(), FromTrail(nn.Identity(), gaussian)])
         return LatentModel(hierarchy, posterior, plan.decoder())
