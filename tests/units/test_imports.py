@@ -19,6 +19,7 @@ ALLOWED = {
     "__init__": ANYTHING,
     "__main__": ("cli",),
     "cli": ANYTHING,
+    "explorer": ANYTHING,
     "errors": (),
     "files": (),
     "spec": (),

@@ -29,6 +29,9 @@ COMMANDS = {
     "measures": Command("RUN", "MIG, SAP, DCI, probes, clusters: how levels hold factors", "measured", "Measure"),
     "compare": Command("RUN...", "runs of the same images side by side, with paired errors", "compare", "Compare"),
     "report": Command("RUN", "RUN/report.html: one page with pictures, tables and curves", "learnt", "MakeReport"),
+    "explore": Command(
+        "RUN...", "the live page: see, steer and edit every level in the browser", "explore", "Explore"
+    ),
     "sample": Command("RUN", "pictures drawn from the model", "pictures", "Sample"),
     "sweep": Command("RUN [--level K]", "what changes when only level K changes", "pictures", "Sweep"),
     "reconstruct": Command("RUN [--keep-top K]", "images rebuilt from their K top levels", "pictures", "Reconstruct"),

@@ -17,7 +17,7 @@ from stratiform.spec import ImageSpec
 from stratiform.training.run import Loaded
 
 
-def picture(path: Path, loaded: Loaded) -> Tensor:
+def picture(file: Path | bytes, loaded: Loaded) -> Tensor:
     """The file's image cropped, resized and requantised as the run's own were, float [1, C, H, W] in [0, 1].
 
     Pixels of a binary model are 1 from half of the range upwards: the same image at every call.
@@ -27,9 +27,9 @@ def picture(path: Path, loaded: Loaded) -> Tensor:
     """
     spec, config = loaded.spec, loaded.recipe.data
     side = spec.height if spec.height == spec.width else None
-    pixels = _decoded(path, replace(config, size=side, channels=1 if spec.channels == 1 else 3))
+    pixels = _decoded(file, replace(config, size=side, channels=1 if spec.channels == 1 else 3))
     if pixels.shape != spec.shape:
-        raise _of_another_size(path, pixels, spec)
+        raise _of_another_size(file, pixels, spec)
     k = torch.from_numpy(pixels.copy())[None].long()
     if config.source in SOURCES and SOURCES[config.source].invert:
         k = 255 - k
@@ -48,14 +48,18 @@ def bright(path: Path, spec: ImageSpec) -> Tensor:
     return torch.from_numpy(pixels[0] >= 128)
 
 
-def _decoded(path: Path, config: DataConfig) -> np.ndarray:
+def _decoded(file: Path | bytes, config: DataConfig) -> np.ndarray:
     """uint8 [C, H, W]"""
     try:
-        return decode(packed(path), config)
+        return decode(packed(file), config)
     except Unreadable as error:
-        raise UserError(f"{path} cannot be read ({error}); give an image file") from error
+        raise UserError(f"{_name(file)} cannot be read ({error}); give an image file") from error
 
 
-def _of_another_size(path: Path, pixels: np.ndarray, spec: ImageSpec) -> UserError:
+def _of_another_size(file: Path | bytes, pixels: np.ndarray, spec: ImageSpec) -> UserError:
     (_, high, wide), wanted = pixels.shape, f"{spec.height} x {spec.width}"
-    return UserError(f"{path} is {high} x {wide}, but the run models images of {wanted}; cut it to that")
+    return UserError(f"{_name(file)} is {high} x {wide}, but the run models images of {wanted}; cut it to that")
+
+
+def _name(file: Path | bytes) -> str:
+    return str(file) if isinstance(file, Path) else "the image"
