@@ -21,7 +21,7 @@ from stratiform.core.hierarchy import Carry, Hierarchy, Pick
 from stratiform.core.latent import Latent, Terms
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import BottomUp, TopDown, sample
-from stratiform.distributions import Distribution, Gaussian, Likelihood, image
+from stratiform.distributions import Distribution, Gaussian, GaussianMixture, Likelihood, gaussian_mixture, image
 from stratiform.distributions.families import Laplace
 from stratiform.distributions.image import Binned
 from stratiform.evaluation import bound
@@ -30,6 +30,8 @@ from stratiform.evaluation.check import LAWS, tick
 from stratiform.evaluation.laws.case import Case
 from stratiform.nn import pixelcnnpp
 from stratiform.nn.masked import Masked
+from stratiform.objective import MixtureELBO
+from stratiform.objective import mixture as under_mixture
 from stratiform.spec import ImageSpec
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -202,6 +204,15 @@ BUGS: dict[str, Plant] = {
     "Laplace without its 1/2": _replace(
         Laplace, "log_survival", lambda survival: lambda self, t: survival(self, t) + math.log(2.0)
     ),
+    "log k dropped in Eq. 12": _replace(
+        latent, "mixture_kl_bound", lambda bound: lambda q, p: bound(q, p) - math.log(len(p.means))
+    ),
+    "entropy penalty with its sign flipped": _replace(
+        under_mixture, "entropy", lambda entropy: lambda log_r: -entropy(log_r)
+    ),
+    "units of a mixture drawn and scored apart": _replace(
+        gaussian_mixture, "_log_weights", lambda weights: lambda each: weights(torch.zeros_like(each))
+    ),
     "mask B first": _replace(causal.Masked, "forward", _sees_itself),
     "cache read one pixel off": _replace(causal.Masked, "at", _shifted_stepper),
     "a channel reads itself": _replace(Masked, "masked", lambda masked: property(lambda self: self.weight)),
@@ -213,7 +224,7 @@ BUGS: dict[str, Plant] = {
 def _models() -> dict[str, Case]:
     spec = ImageSpec(1, 2, 2, 3)
     pixels = known.pixels(spec, Likelihood())
-    carried, golden = known.markov((2, 2)), known.golden_chain()
+    carried, golden, mixed = known.markov((2, 2)), known.golden_chain(), known.mixed()
     return {
         "vae": zoo.case("vae, dense, binary 2x2"),
         "vlae": zoo.case("vlae, dense, two channels 1x3 of three levels"),
@@ -222,6 +233,7 @@ def _models() -> dict[str, Case]:
         "gated-pixelcnn": zoo.case("gated-pixelcnn, colour, 2x2"),
         "pixelcnnpp": zoo.case("pixelcnnpp, binary 2x2"),
         "carried": Case.of(carried.top_down(carried=True)[0], carried.spec),
+        "mixture": Case.of(mixed.top_down(), mixed.spec),
         "bottom-up": Case.of(golden.bottom_up()[0], golden.spec),
     }
 
@@ -231,6 +243,8 @@ def _known_answer() -> bool:
     golden, x = known.golden_chain(), torch.full((1, 1, 1, 1), 1.7, dtype=torch.float64)
     if not torch.allclose(log_weights(golden.top_down()[0], x, 5), torch.tensor(-1.837937).double(), atol=1e-6):
         return False
+    if not _known_mixture():
+        return False
     made = known.flat((2, 2))
     x = made.draw(3)
     model, gap = made.top_down()
@@ -238,6 +252,18 @@ def _known_answer() -> bool:
     return bool((made.log_p(x) - found.elbo - gap).abs().max() < 0.2) and bool(
         (found.bound < made.log_p(x) + 0.5).all()
     )
+
+
+def _known_mixture() -> bool:
+    """Components equal to q: a KL of 0, an image undecided between all five; and log p(x) under a mixture on top."""
+    q = Gaussian(torch.zeros(2, 3), torch.zeros(2, 3))
+    p = GaussianMixture(torch.zeros(5, 3), torch.zeros(5, 3), 2)
+    terms = Terms(torch.zeros(2), (Latent(torch.ones(2, 3), p, q, exact=True),))
+    if not math.isclose(MixtureELBO()(terms, torch.ones(())).item(), 0.4 * math.log(5), rel_tol=1e-5):
+        return False
+    made = known.mixed()
+    x = made.draw(2)
+    return bool((bounds(made.top_down(), x, 10_000).bound - made.log_p(x)).abs().max() < 0.1)
 
 
 def _first_broken() -> str | None:
