@@ -29,7 +29,7 @@ def test_measures_of_each_level_and_of_all(say: Say, copied: Path) -> None:
 def test_measures_for_people(say: Say, copied: Path) -> None:
     people = say("measures", copied, "--limit", 60, "--resamples", 0)
     assert people.status == 0, people.err
-    for word in ("level 3", "all", "MIG", "FactorVAE", "thickness", "NEIGHBOURS", "CLUSTERS"):
+    for word in ("level 3", "all", "MIG", "FactorVAE", "thickness", "NEAREST NEIGHBOURS: accuracy", "CLUSTERS"):
         assert word in people.out
     assert "(chance 0." in people.out and "nan" not in people.out
 

@@ -138,6 +138,28 @@ def test_what_a_switched_off_level_knows_is_explained(run, no_measuring):
         assert ("its noise drowns it" in reporting.report(run).read_text()) is explained
 
 
+def test_measures_are_on_the_page_once_they_are_measured(run, no_measuring):
+    assert "The measures of the literature" not in reporting.report(run).read_text()
+    score = {"score": -0.2, "stderr": 0.01, "within": None}
+    factor = {"information": {"value": 0.5, "stderr": None}, "clusters": None}
+    factor["probes"] = dict.fromkeys(("neighbours", "linear", "mlp"), score)
+    code = {"units": 3, "active_units": 2, "by_unit": None, "factors": {"stroke_width": factor}}
+    found = {"images": 60, "split": "test", "notes": ["one unit is left out"]}
+    found |= {"levels": [code | {"level": 1}, code | {"level": 2, "factors": {}}], "together": code | {"level": None}}
+    Metrics(run / "metrics.json", run / "weights.safetensors").put("measures", found)
+    page = Page(reporting.report(run).read_text())
+    assert not page.open
+    for words in (
+        "Of the codes of 60 test images",
+        "2 of 3",
+        "stroke width",
+        "0.500",
+        "−0.200 ± 0.010",
+        "One unit is left",
+    ):
+        assert words in page.text, words
+
+
 def test_a_flat_code_of_many_units_has_a_page(tmp_path, monkeypatch, cache):
     monkeypatch.setattr(judge, "STEPS", 5)
     model = MODELS["vae"](latent=4, network=Network(kind="dense", hidden=8))

@@ -18,7 +18,7 @@ from stratiform.figures import Cell
 from stratiform.files import write_text
 from stratiform.report import findings
 from stratiform.report.compared import Compared, Comparison
-from stratiform.report.html import chart, paragraph
+from stratiform.report.html import chart, paragraph, table
 from stratiform.report.origin import command, facts
 from stratiform.training.log import kl_over_training
 
@@ -65,7 +65,7 @@ def opening(c: Comparison) -> Iterator[str]:
 
 def numbers(c: Comparison) -> Iterator[str]:
     yield "<h2>How well they model the images</h2>"
-    yield _table(
+    yield table(
         f"Nats per image, higher is better; bits per dimension, lower is better. ± is the standard error over "
         f"{len(c.baseline.images.bound):,} test images; that of the difference to {c.baseline.name} is of the paired "
         f"differences, image by image. The bound has {c.settings.samples} samples per image.",
@@ -196,17 +196,6 @@ def _row(c: Comparison, run: Compared) -> list[str]:
         f"{total:.1f}" if run.images.levels else "–",
         findings.number(run.alignment),
     ]
-
-
-def _table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A name in the first column, numbers in the others."""
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    lines = []
-    for name, *cells in rows:
-        told = "".join(f'<td class="number">{escape(cell)}</td>' for cell in cells)
-        lines.append(f'<tr><td style="white-space: nowrap">{escape(name)}</td>{told}</tr>')
-    body = "".join(lines)
-    return f"<figure><table><caption>{escape(caption)}</caption><tr>{head}</tr>{body}</table></figure>"
 
 
 def _heat(

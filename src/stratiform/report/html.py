@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,17 @@ def chart(draw: Callable[[figures.Look], Figure], alternative: str, caption: str
 def paragraph(text: str, kind: str = "") -> str:
     """Plain text as a paragraph."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A name in the first column, numbers in the others."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    lines = []
+    for name, *cells in rows:
+        told = "".join(f'<td class="number">{escape(cell.replace("-", "−"))}</td>' for cell in cells)
+        lines.append(f'<tr><td style="white-space: nowrap">{escape(name)}</td>{told}</tr>')
+    body = "".join(lines)
+    return f"<figure><table><caption>{escape(caption)}</caption><tr>{head}</tr>{body}</table></figure>"
 
 
 def _captioned(picture: str, caption: str) -> str:

@@ -29,6 +29,7 @@ class Measured:
     data: Data
     bound: Mapping[str, Any]  # `evaluate --json`
     learnt: Mapping[str, Any]  # `levels --json`
+    measures: Mapping[str, Any] | None  # `measures --json`, where it has been run
     seed: int
 
     @classmethod
@@ -50,7 +51,7 @@ class Measured:
             judge_file = judge_file or run / "judge.safetensors"
             learnt = levels(loaded.model, data, seed=seed, judge_file=judge_file).to_json()
             metrics.put("levels", learnt)
-        return cls(loaded, data, bound, learnt, seed)
+        return cls(loaded, data, bound, learnt, metrics.get("measures"), seed)
 
     @property
     def count(self) -> int:

@@ -10,7 +10,7 @@ from html import escape
 from stratiform import figures
 from stratiform.data.batches import in_order
 from stratiform.recipes import RECIPES
-from stratiform.report import findings
+from stratiform.report import findings, measures
 from stratiform.report.html import mosaic, paragraph
 from stratiform.report.measured import LN2, Measured
 from stratiform.report.origin import command, facts
@@ -137,4 +137,4 @@ def _with_error(value: float, error: float | None, digits: int = 1) -> str:
     return f"{value:.{digits}f}" if error is None else f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
-SECTIONS = (opening, images, numbers, generated, by_level, tables, information, origin, glossary)
+SECTIONS = (opening, images, numbers, generated, by_level, tables, measures.section, information, origin, glossary)
