@@ -22,7 +22,7 @@ from stratiform.training import loop
 from stratiform.training.events import Began, Event, Finished, Logged, Scored, Skipped
 from stratiform.training.log import read_log
 from stratiform.training.loop import find_device, seed_step, train
-from stratiform.training.recipe import Player, Recipe, Stage, Warmup
+from stratiform.training.recipe import Optimiser, Player, Recipe, Stage, Warmup
 from stratiform.training.run import Run
 from stratiform.training.run import load as load_run
 from stratiform.training.state import TrainState
@@ -34,6 +34,7 @@ RECIPES = {
     "plain": tiny(),
     "two stages": tiny(stages=(Stage(share=5), Stage(players=PLAYERS, share=7))),
     "noisy data": tiny(data=replace(tiny().data, binarise="dynamic"), model=BERNOULLI),
+    "halved": tiny(optimiser=Optimiser(lr=1e-2, betas=(0.8, 0.9), halve=(0.25, 8.0), settle=0.95)),
     "denoising, raw weights": tiny({"denoise": True, "average": None}),
     "set from the first batch, dropout": tiny(model=PixelCNNpp(filters=4, resnets=1, scales=2)),
 }
@@ -75,6 +76,7 @@ STOPS = {
     "plain": range(12),
     "two stages": (2, 4, 5, 6, 11),
     "noisy data": (7,),
+    "halved": (2, 3, 7, 8),
     "denoising, raw weights": (7,),
     "set from the first batch, dropout": (0, 7),
 }
@@ -184,6 +186,47 @@ def test_further_players_have_their_own_line_entries(tmp_path: Path):
     assert [line["step"] for line in lines] == [2, 4, 5, 6, 8, 10, 12]
     assert ["others" in line for line in lines] == [False] * 3 + [True] * 4
     assert set(lines[-1]["others"][0]) == {"loss", "elbo", "grad_norm"}
+    rate, steps = run.recipe.optimiser.rate, [line["step"] for line in lines]
+    expected = [rate(step - 1, 5) if step <= 5 else rate(step - 6, 7) for step in steps]
+    assert [line["lr"] for line in lines] == expected
+
+
+def test_halvings_reach_the_optimiser_rate_and_momentum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    recipe, seen = RECIPES["halved"], []
+    step = torch.optim.Adam.step
+
+    def watched(self: torch.optim.Adam) -> None:
+        seen.append((self.param_groups[0]["lr"], *self.param_groups[0]["betas"]))
+        step(self)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", watched)
+    run_of(recipe, tmp_path / "run")
+    expected = [(1e-2, 0.8, 0.9)] * 3 + [(5e-3, 0.875, 0.9)] * 5 + [(2.5e-3, 0.9125, 0.9)] * 4
+    assert [value for row in seen for value in row] == pytest.approx([value for row in expected for value in row])
+
+
+def test_a_stage_with_a_further_player_goes_on_from_one_without(tmp_path: Path):
+    """MatNet's regulariser joins after the first epochs: until then the run is the plain one."""
+    plain, joined = (
+        Run.create(tmp_path / name, tiny({"save_every": 5}, stages=stages))
+        for name, stages in (("plain", (Stage(share=5), Stage(share=7))), ("joined", RECIPES["two stages"].stages))
+    )
+    halfway = []
+    for run in (plain, joined):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Stop):
+            stop_after(5, patch)
+            train(run.recipe, run)
+        halfway.append(load_file(run.state))
+        train(run.recipe, run)
+    for name, value in halfway[0].items():
+        if name.startswith(("weights/", "average/", "players/0/")):
+            assert torch.equal(value, halfway[1][name]), name
+    ends = [load_file(run.state) for run in (plain, joined)]
+    assert not any(
+        torch.equal(ends[0][name], ends[1][name]) for name in ends[0] if name.startswith("weights/posterior")
+    )
+    moments = {name for name in ends[1] if name.startswith("players/1/moments/")}
+    assert moments and all(name.startswith("players/1/moments/posterior") for name in moments)
 
 
 def test_a_model_with_parts_trains_part_by_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -2,7 +2,7 @@ import copy
 import inspect
 import json
 import math
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ RICH = Recipe(
     name="rich",
     model=MODELS["vae"](latent=3),
     objective=FreeBits(nats=0.5),
-    optimiser=Optimiser(name="adamw", warmup=0.1, decay="cosine"),
+    optimiser=Optimiser(name="adamw", warmup=0.1, decay="cosine", decay_from=0.5, halve=(0.1, 500.0), settle=0.95),
     beta=Warmup(form="exponential", steps=2000),
     training=Training(average=None, clip=100.0),
     stages=(
@@ -96,6 +96,10 @@ def test_what_is_no_recipe_at_all_is_refused(values: Any):
         (Optimiser, {"weight_decay": -1.0}),
         (Optimiser, {"shrink": 1.1}),
         (Optimiser, {"warmup": -0.1}),
+        (Optimiser, {"decay_from": -0.5}),
+        (Optimiser, {"decay_from": 0.5}),
+        (Optimiser, {"halve": (0.1, 0.0)}),
+        (Optimiser, {"settle": 0.95}),
         (Warmup, {"steps": -1.0}),
         (Stage, {"players": ()}),
         (Stage, {"share": 0.0}),
@@ -130,6 +134,35 @@ def test_learning_rate_shrinks_by_a_factor_per_step():
 def test_learning_rate_warms_up_in_steps_or_in_a_share_of_them(warmup: float):
     rule = Optimiser(lr=1.0, warmup=warmup, decay="linear")
     assert [rule.rate(step, 1000) for step in (0, 49, 99, 100, 550)] == pytest.approx([0.01, 0.5, 1.0, 1.0, 0.5])
+
+
+def test_the_rate_is_halved_and_runs_out_as_in_the_matnet_code():
+    """300 epochs, halved at 5, 15, 30, 60 and 100, linear to 0 over the last 150; beta_1 half-way to .95 each time."""
+    epochs, steps = (5, 15, 30, 60, 100), 300 * 500
+    shares = Optimiser(
+        lr=1e-3,
+        betas=(0.8, 0.98),
+        halve=tuple(epoch / 300 for epoch in epochs),
+        settle=0.95,
+        decay="linear",
+        decay_from=0.5,
+    )
+    counted = replace(shares, halve=tuple(500.0 * epoch for epoch in epochs), decay_from=150 * 500.0)
+    for rule in (shares, counted):
+        for done, epoch in enumerate(epochs):
+            assert rule.rate(500 * epoch - 1, steps) == 1e-3 * 0.5**done
+            assert rule.rate(500 * epoch, steps) == 1e-3 * 0.5 ** (done + 1)
+            assert rule.momentum(500 * epoch, steps) == pytest.approx(0.95 - 0.15 * 0.5 ** (done + 1))
+        assert rule.momentum(0, steps) == pytest.approx(0.8)
+        ends = [rule.rate(500 * epoch, steps) for epoch in (101, 150, 225, 300)]
+        assert ends == pytest.approx([1e-3 / 32, 1e-3 / 32, 1e-3 / 64, 0.0])
+
+
+def test_the_decay_begins_where_it_is_told_but_not_before_the_peak():
+    rule = Optimiser(lr=1.0, warmup=0.2, decay="cosine", decay_from=0.6)
+    assert [rule.rate(step, 100) for step in (19, 20, 60, 80, 100)] == pytest.approx([1.0, 1.0, 1.0, 0.5, 0.0])
+    assert replace(rule, decay_from=0.1).rate(60, 100) == replace(rule, decay_from=0.0).rate(60, 100)
+    assert Optimiser(betas=(0.7, 0.9), halve=(0.5,)).momentum(99, 100) == 0.7
 
 
 def test_beta_at_the_start_the_middle_and_the_end():

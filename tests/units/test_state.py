@@ -124,9 +124,9 @@ def test_without_an_average_the_weights_are_their_own():
 def test_stages_follow_each_other_and_are_found_again(tmp_path: Path):
     recipe = tiny(stages=TWO_STAGES)
     state, x = fresh(recipe)
-    assert (state.stage, state.stage_span(), len(state.players)) == (0, (0, 6), 1)
+    assert (state.stage, state.span, len(state.players)) == (0, (0, 6), 1)
     moved(state, x, 6).enter_stage()
-    assert (state.stage, state.stage_span(), len(state.players)) == (1, (6, 12), 2)
+    assert (state.stage, state.span, len(state.players)) == (1, (6, 12), 2)
     moved(state, x, 2).save(tmp_path / "state")
     again, _ = fresh(recipe)
     again.restore(tmp_path / "state")

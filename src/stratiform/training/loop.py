@@ -21,7 +21,7 @@ from stratiform.errors import Failed, UserError
 from stratiform.evaluation.bound import bits_per_dim, evaluate
 from stratiform.training.events import Began, Finished, Logged, Scored, Skipped, Watch, unwatched
 from stratiform.training.log import Log
-from stratiform.training.player import ActivePlayer, NonFinite
+from stratiform.training.player import NonFinite
 from stratiform.training.recipe import Recipe, Training
 from stratiform.training.run import Run
 from stratiform.training.starts import audition
@@ -141,7 +141,8 @@ class _Session:
             if len(self.state.players) > 1:
                 player.claim()
             try:
-                move = player.move(x, beta, self._rate(player, self.state.step))
+                at = self._place()
+                move = player.move(x, beta, player.rule.rate(*at), player.rule.momentum(*at))
             except NonFinite as broken:
                 raise self._stopped(broken) from broken
             if not move.taken:
@@ -150,9 +151,10 @@ class _Session:
     def _beta(self, step: int) -> float:
         return self.recipe.beta.at(step, self.training.steps)
 
-    def _rate(self, player: ActivePlayer, step: int) -> float:
-        begin, end = self.state.stage_span()
-        return player.rule.rate(step - begin, end - begin)
+    def _place(self, back: int = 0) -> tuple[int, int]:
+        """The next step, or so many steps before it, within its stage, and the steps of that stage."""
+        begin, end = self.state.span
+        return self.state.step - back - begin, end - begin
 
     def _log(self) -> None:
         """The means since the last line, of the first player; of further players their loss and gradient."""
@@ -166,7 +168,7 @@ class _Session:
             "bits_per_dim": bits_per_dim(mean["elbo"], self.data.spec, grid),
             "kl": mean["kl"],
             "beta": self._beta(step - 1),
-            "lr": self._rate(first, step - 1),
+            "lr": first.rule.rate(*self._place(back=1)),
             "grad_norm": mean["grad_norm"],
             "skipped": sum(player.guard.skipped for player in self.state.players),
         }

@@ -77,8 +77,8 @@ class ActivePlayer:
         for parameter in self.model.parameters():
             parameter.requires_grad_(parameter in mine)
 
-    def move(self, x: Tensor, beta: Tensor, lr: float) -> Move:
-        """One step on the batch x [B, C, H, W], or on as many own samples.
+    def move(self, x: Tensor, beta: Tensor, lr: float, momentum: float | None = None) -> Move:
+        """One step on the batch x [B, C, H, W], or on as many own samples; `momentum` is betas[0], none: as it was.
 
         Raises:
             NonFinite: nothing was moved.
@@ -100,6 +100,8 @@ class ActivePlayer:
             torch._foreach_mul_(gradients, self.training.clip / norm)
         for group in self.optimiser.param_groups:
             group["lr"] = lr
+            if momentum is not None:
+                group["betas"] = (momentum, group["betas"][1])
         self.optimiser.step()
         return Move(norm, limit, taken=True)
 

@@ -48,6 +48,12 @@ class Optimiser:
     """steps until the peak, linearly; up to 1: a share of the stage"""
     decay: Literal["constant", "linear", "cosine"] = "constant"
     """from the peak to zero at the stage's end"""
+    decay_from: float = 0.0
+    """where the decay begins, in steps; up to 1: a share of the stage; 0: after the warm-up"""
+    halve: tuple[float, ...] = ()
+    """where the rate is halved for good, in steps; up to 1: shares of the stage"""
+    settle: float | None = None
+    """what betas[0] moves half-way to at every halving; none: it stays"""
     shrink: float = 1.0
     """factor per step on top of that (PixelCNN++: 0.999995)"""
 
@@ -58,15 +64,32 @@ class Optimiser:
         _require(self.weight_decay >= 0, "optimiser.weight-decay", self.weight_decay, "0 or more")
         _require(0 < self.shrink <= 1, "optimiser.shrink", self.shrink, "a number above 0, up to 1")
         _require(self.warmup >= 0, "optimiser.warmup", self.warmup, "0 or more")
+        _require(self.decay_from >= 0, "optimiser.decay-from", self.decay_from, "0 or more")
+        decays = self.decay != "constant" or self.decay_from == 0
+        _require(decays, "optimiser.decay-from", self.decay_from, "0, or --optimiser.decay linear or cosine with it")
+        _require(all(at > 0 for at in self.halve), "optimiser.halve", self.halve, "numbers above 0")
+        settles = self.settle is None or (bool(self.halve) and 0 <= self.settle < 1)
+        _require(settles, "optimiser.settle", self.settle, "0 to below 1, and --optimiser.halve with it")
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate of step 0 ... steps - 1 of a stage."""
-        warm, peak = _in_steps(self.warmup, steps), self.lr * self.shrink**step
+        warm, peak = _in_steps(self.warmup, steps), self.lr * self.shrink**step * self._halved(step, steps)
         if step < warm:
             return peak * min(1.0, (step + 1) / warm)
-        left = 1.0 - (step - warm) / max(steps - warm, 1.0)
+        begin = max(warm, _in_steps(self.decay_from, steps))
+        left = min(1.0, 1.0 - (step - begin) / max(steps - begin, 1.0))
         shape = {"constant": 1.0, "linear": left, "cosine": 0.5 - 0.5 * math.cos(math.pi * left)}
         return peak * shape[self.decay]
+
+    def momentum(self, step: int, steps: int) -> float:
+        """betas[0] of step 0 ... steps - 1 of a stage."""
+        if self.settle is None:
+            return self.betas[0]
+        return self.settle + (self.betas[0] - self.settle) * self._halved(step, steps)
+
+    def _halved(self, step: int, steps: int) -> float:
+        """1 / 2 to the number of halvings done before this step."""
+        return math.prod(0.5 for at in self.halve if step >= round(_in_steps(at, steps)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ class TrainState:
 
     Attributes:
         step: steps done.
+        span: the steps done when the stage that was last entered began, and when it ends.
         seed: of batches and noise; the recipe's, or that of the start that was chosen.
         average: the model with averaged weights, in eval mode; the model itself where the recipe averages nothing.
     """
@@ -46,14 +47,10 @@ class TrainState:
         passed = sum(self.step >= end for end in self.recipe.stage_ends())
         return min(passed, len(self.recipe.stages) - 1)
 
-    def stage_span(self) -> tuple[int, int]:
-        """The steps done when the present stage began, and when it will end."""
-        ends = (0, *self.recipe.stage_ends())
-        return ends[self.stage], ends[self.stage + 1]
-
     def enter_stage(self) -> None:
         """Calls the players of the present stage, their moments at zero."""
-        players = self.recipe.stages[self.stage].players
+        players, ends = self.recipe.stages[self.stage].players, (0, *self.recipe.stage_ends())
+        self.span = ends[self.stage], ends[self.stage + 1]
         self.players = [ActivePlayer(player, self.recipe, self.model) for player in players]
         self.players[0].claim()
 
