@@ -205,6 +205,34 @@ def test_halvings_reach_the_optimiser_rate_and_momentum(tmp_path: Path, monkeypa
     assert [value for row in seen for value in row] == pytest.approx([value for row in expected for value in row])
 
 
+@pytest.mark.parametrize("after", [5.0, 5 / 12])
+def test_a_player_that_joins_later_leaves_the_first_steps_and_the_first_optimiser_alone(tmp_path: Path, after: float):
+    """Unlike a stage of its own: no moment is lost, and no schedule begins anew."""
+    late = replace(PLAYERS[1], after=after)
+    plain, joined = (
+        Run.create(tmp_path / name, tiny({"save_every": 5}, stages=(Stage(players=players),)))
+        for name, players in (("plain", PLAYERS[:1]), ("joined", (PLAYERS[0], late)))
+    )
+    for run in (plain, joined):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Stop):
+            stop_after(5, patch)
+            train(run.recipe, run)
+    before = [load_file(run.state) for run in (plain, joined)]
+    assert all(torch.equal(value, before[1][name]) for name, value in before[0].items())
+    assert not any(value.any() for name, value in before[1].items() if name.startswith("players/1/moments/"))
+    train(joined.recipe, joined)
+    whole = run_of(joined.recipe, tmp_path / "whole")
+    assert_same(joined, whole)
+    state = load_file(whole.state)
+    for number, steps in ((0, 12), (1, 7)):
+        of_player = [
+            name for name in state if name.startswith(f"players/{number}/moments/") and name.endswith("/step")
+        ]
+        assert {state[name].item() for name in of_player} == {steps}
+    lines = [line for line in read_log(whole.log) if "loss" in line]
+    assert {line["step"]: "others" in line for line in lines} == {2: 0, 4: 0, 6: 1, 8: 1, 10: 1, 12: 1}
+
+
 def test_a_stage_with_a_further_player_goes_on_from_one_without(tmp_path: Path):
     """MatNet's regulariser joins after the first epochs: until then the run is the plain one."""
     plain, joined = (

@@ -102,6 +102,8 @@ def test_what_is_no_recipe_at_all_is_refused(values: Any):
         (Optimiser, {"settle": 0.95}),
         (Warmup, {"steps": -1.0}),
         (Stage, {"players": ()}),
+        (Stage, {"players": (Player(after=0.5),)}),
+        (Player, {"after": -1.0}),
         (Stage, {"share": 0.0}),
     ],
 )
@@ -177,6 +179,12 @@ def test_beta_at_the_start_the_middle_and_the_end():
     }
     for warmup, expected in cases.items():
         assert [warmup.at(step, steps) for step in (0, 500, 1000)] == pytest.approx(expected)
+
+
+def test_a_player_moves_after_so_many_steps_or_a_share_of_them():
+    for after in (0.05, 50.0):
+        assert [Player(after=after).moves(step, 1000) for step in (0, 49, 50, 999)] == [False, False, True, True]
+    assert Player().moves(0, 1000)
 
 
 def test_stages_share_all_the_steps():

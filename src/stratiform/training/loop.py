@@ -136,12 +136,13 @@ class _Session:
 
     def _move_all(self, x: Tensor) -> None:
         """One move of every player."""
-        beta = torch.tensor(self._beta(self.state.step), device=self.device)
+        beta, at = torch.tensor(self._beta(self.state.step), device=self.device), self._place()
         for player in self.state.players:
+            if not player.player.moves(*at):
+                continue
             if len(self.state.players) > 1:
                 player.claim()
             try:
-                at = self._place()
                 move = player.move(x, beta, player.rule.rate(*at), player.rule.momentum(*at))
             except NonFinite as broken:
                 raise self._stopped(broken) from broken
@@ -157,7 +158,7 @@ class _Session:
         return self.state.step - back - begin, end - begin
 
     def _log(self) -> None:
-        """The means since the last line, of the first player; of further players their loss and gradient."""
+        """The means since the last line, of the first player; of those others that moved their loss and gradient."""
         step, (first, *others) = self.state.step, self.state.players
         mean = first.means()
         grid = self.data.grid if self.recipe.data.dequantise else None
@@ -172,8 +173,8 @@ class _Session:
             "grad_norm": mean["grad_norm"],
             "skipped": sum(player.guard.skipped for player in self.state.players),
         }
-        if others:
-            means = [player.means() for player in others]
+        means = [player.means() for player in others if player.count]
+        if means:
             line["others"] = [{name: mean[name] for name in ("loss", "elbo", "grad_norm")} for mean in means]
         self.log.write(line)
         seconds = self._seconds()

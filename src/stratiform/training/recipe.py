@@ -126,6 +126,15 @@ class Player:
     """none: the recipe's"""
     optimiser: Optimiser | None = None
     """none: the recipe's"""
+    after: float = 0.0
+    """steps of the stage before it first moves; up to 1: a share of the stage"""
+
+    def __post_init__(self) -> None:
+        _require(self.after >= 0, "player.after", self.after, "0 or more")
+
+    def moves(self, step: int, steps: int) -> bool:
+        """Whether it moves at step 0 ... steps - 1 of a stage."""
+        return step >= round(_in_steps(self.after, steps))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +148,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         _require(len(self.players) > 0, "stage.players", self.players, "at least one player")
+        first = self.players[:1]
+        _require(all(p.after == 0 for p in first), "stage.players", first, "a first player that moves from the start")
         _require(self.share > 0, "stage.share", self.share, "a number above 0")
 
 
