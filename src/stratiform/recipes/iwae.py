@@ -8,7 +8,8 @@ Reached   not measured yet
 
 100 and 50 units, tanh layers of 200 and 100, batches of 20 and Adam(eps 1e-4) are the paper's. It trains for 3,280
 epochs in eight stages of falling rates, from outputs whose bias is the logit of the mean image; ours are minutes at a
-rate that falls as a cosine. `--data.binarise fixed` is a draw of our own, not the published static set.
+rate that falls as a cosine, from the usual random biases. `--data.binarise fixed` is a draw of our own, not the
+published static set.
 """
 
 from __future__ import annotations
