@@ -13,7 +13,6 @@ from stratiform.evaluation.bootstrap import Estimate
 from stratiform.evaluation.likeness import Likeness
 from stratiform.recipes import RECIPES
 from stratiform.reproduce import EXPERIMENTS
-from stratiform.training.run import Run
 
 
 def answered(capfd: pytest.CaptureFixture[str], *words: str) -> dict:
@@ -119,9 +118,9 @@ def test_bounds_and_units(capfd: pytest.CaptureFixture[str], tmp_path: Path, mon
 
     monkeypatch.setattr(units, "IMAGES", 20)
     monkeypatch.setattr(units, "SAMPLES", 3)
-    seconds = {"hvae-digits": 10.0, "lvae-digits": 20.0}
-    monkeypatch.setattr(Run, "seconds", lambda run: seconds[run.recipe.name] * run.recipe.training.steps / 4)
-    recipes = tuple(seconds)
+    paces = {"hvae-digits": 10.0, "lvae-digits": 20.0}
+    monkeypatch.setattr(units, "pace", lambda run: paces[run.recipe.name])
+    recipes = tuple(paces)
     monkeypatch.setitem(EXPERIMENTS, "ladder-mnist", replace(EXPERIMENTS["ladder-mnist"], recipes=recipes))
     words = ("reproduce", "ladder-mnist", "--steps", "4", "--folder", str(tmp_path), "--seeds", "1", "2")
     found = answered(capfd, *words)
