@@ -12,6 +12,7 @@ from stratiform.distributions import Likelihood
 from stratiform.evaluation.laws.case import Case
 from stratiform.models import Model
 from stratiform.models.chain import Chain
+from stratiform.models.conditional import ConditionalMatNet
 from stratiform.models.hvae import HVAE
 from stratiform.models.lvae import LVAE
 from stratiform.models.matnet import Local, MatNet, Modules
@@ -141,6 +142,35 @@ ZOO: dict[str, tuple[str, Model, ImageSpec]] = {
             everywhere=True,
             network=Modules(kind="dense", depth=(2,), channels=(6,), stem=2, update="markov"),
             local=Local(layers=1, width=4, kernel=3),
+            likelihood=BINARY,
+        ),
+        ImageSpec(1, 2, 2, 2),
+    ),
+    "conditional-matnet, squares": (
+        "conditional-matnet",
+        ConditionalMatNet(latent=2, units=(1, 2), network=Modules(depth=(2, 1), channels=(4, 5), stem=3, hidden=6)),
+        ImageSpec(3, 9, 6, 17),
+    ),
+    "conditional-matnet, two stages, mixed masks": (
+        "conditional-matnet",
+        ConditionalMatNet(
+            hide="mixed",
+            stages=2,
+            latent=2,
+            units=(1,),
+            network=Modules(depth=(2,), channels=(4,), stem=3, hidden=6, checkpoint=True),
+            likelihood=Likelihood(name="logistic", learn="channel"),
+        ),
+        ImageSpec(1, 5, 6, 17),
+    ),
+    "conditional-matnet, two stages, dense, binary 2x2": (
+        "conditional-matnet",
+        ConditionalMatNet(
+            hide="pixels",
+            stages=2,
+            latent=2,
+            units=(1,),
+            network=Modules(kind="dense", depth=(1,), channels=(6,), update="gated"),
             likelihood=BINARY,
         ),
         ImageSpec(1, 2, 2, 2),

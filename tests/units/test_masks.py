@@ -7,15 +7,16 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from stratiform.data import masks
-from stratiform.data.masks import MASKS, draw_masks
+from stratiform.core import masks
+from stratiform.core.masks import MASKS, FixedMask, RandomMask
 from stratiform.errors import UserError
 
 SIZES = [(4, 4), (5, 7), (12, 4), (4, 12), (28, 28), (64, 64)]
 
 
 def known(name: str, n: int, height: int, width: int, seed: int = 0) -> Tensor:
-    return draw_masks(name, n, height, width, Generator().manual_seed(seed))[:, 0]
+    mask = RandomMask(name, height, width)
+    return mask.known(torch.rand(n, mask.numbers, generator=Generator().manual_seed(seed)))[:, 0]
 
 
 def is_uniform(counts: Tensor) -> bool:
@@ -34,14 +35,14 @@ def patterns(drawn: Tensor) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize(("height", "width"), SIZES)
 @pytest.mark.parametrize("name", MASKS)
 def test_some_pixel_is_known_and_some_is_hidden(name: str, height: int, width: int) -> None:
-    drawn = draw_masks(name, 500, height, width, Generator().manual_seed(0))
-    assert drawn.shape == (500, 1, height, width) and drawn.dtype == torch.bool
+    drawn = known(name, 500, height, width)
+    assert drawn.shape == (500, height, width) and drawn.dtype == torch.bool
     assert drawn.flatten(1).any(1).all()
     assert (~drawn).flatten(1).any(1).all()
 
 
 @pytest.mark.parametrize("name", MASKS)
-def test_the_generator_decides(name: str) -> None:
+def test_the_numbers_decide(name: str) -> None:
     assert torch.equal(known(name, 50, 8, 8, seed=1), known(name, 50, 8, 8, seed=1))
     if name != "centre":
         assert not torch.equal(known(name, 50, 8, 8, seed=1), known(name, 50, 8, 8, seed=2))
@@ -49,7 +50,7 @@ def test_the_generator_decides(name: str) -> None:
 
 def test_an_occluder_is_a_square_of_20_of_64_and_anywhere_up_to_the_borders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masks, "SQUARES", 1)
-    n, (height, width), side = 40_000, (26, 13), 8
+    n, (height, width), side = 40_000, (13, 26), 4
     hidden = ~known("occluders", n, height, width)
     assert (hidden.sum((1, 2)) == side * side).all()
     assert (hidden.any(1).sum(1) == side).all() and (hidden.any(2).sum(1) == side).all()
@@ -114,6 +115,11 @@ def test_mixed_masks_are_of_every_other_kind_alike() -> None:
     assert shares[1].item() == pytest.approx(fifth + halves_of_quadrants, abs=0.03)
 
 
+def test_a_fixed_mask_is_the_same_for_every_image() -> None:
+    which = torch.eye(3, dtype=torch.bool)
+    assert torch.equal(FixedMask(which).known(torch.rand(2, 0)), which.expand(2, 1, 3, 3))
+
+
 def test_every_kind_says_what_it_hides() -> None:
     assert all(kind.about for kind in MASKS.values())
 
@@ -121,5 +127,5 @@ def test_every_kind_says_what_it_hides() -> None:
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(UserError, match=r"mask 'halves' is unknown; choose one of occluders, quadrants, pixels, half"):
         known("halves", 1, 8, 8)
-    with pytest.raises(UserError, match="images of 3 x 8 are too small for masks; give 4 x 4 or more"):
-        known("pixels", 1, 3, 8)
+    with pytest.raises(UserError, match="images of 3 x 8 are too small for the mask 'centre'; give 4 x 4 or more"):
+        known("centre", 1, 3, 8)

@@ -76,7 +76,7 @@ class Hierarchy(nn.Module):
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shape of z at each level, bottom -> top."""
-        return tuple(self._level(index).shape for index in range(len(self.levels)))
+        return tuple(self.level(index).shape for index in range(len(self.levels)))
 
     def descend(self, n: int, pick: Pick, prior: Guide | None = None) -> tuple[Tensor, tuple[Latent, ...]]:
         """The walk from the top level down.
@@ -106,7 +106,7 @@ class Hierarchy(nn.Module):
         size = math.isqrt(count - 1) + 1 if self.checkpoint and count else count
         return [range(first, max(first - size, -1), -1) for first in range(count - 1, -1, -max(size, 1))]
 
-    def _level(self, index: int) -> Level:
+    def level(self, index: int) -> Level:
         level = self.levels[index]
         assert isinstance(level, Level)
         return level
@@ -123,7 +123,7 @@ class Hierarchy(nn.Module):
     def _descend_one(
         self, index: int, pick: Pick, prior: Guide | None, h: Tensor, carry: Carry, above: Above | None
     ) -> tuple[Latent, Tensor, Carry, Above]:
-        level, state = self._level(index), None
+        level, state = self.level(index), None
         if prior is None:
             p, h = level.prior(h)
         else:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Generator, Tensor, nn
 
-from stratiform.core.hierarchy import Above, Carry, Draw, Pick, from_prior
+from stratiform.core.hierarchy import Above, Carry, Draw, Guide, Pick, from_prior
 from stratiform.core.latent import Latent
 from stratiform.distributions import Distribution, Gaussian
 
@@ -65,11 +66,21 @@ class TopDown(Posterior):
         self.encoder, self.recognisers = encoder, nn.ModuleList(recognisers)
         self.independent = all(getattr(recogniser, "blind", False) for recogniser in recognisers)
 
-    def pick(self, x: Tensor, draw: Draw = sample) -> Pick:
+    def guide(self, x: Tensor) -> Guide:
+        """x [B, C, H, W] -> the distribution of every level, given those above it and x."""
         trail = self.encoder(x)
 
+        def guide(level: int, h: Tensor, p: Distribution | None, above: Above | None) -> tuple[Distribution, Any]:
+            found: tuple[Distribution, Any] = self.recognisers[level](trail[level], h, p, above)
+            return found
+
+        return guide
+
+    def pick(self, x: Tensor, draw: Draw = sample) -> Pick:
+        guide = self.guide(x)
+
         def pick(level: int, h: Tensor, p: Distribution, above: Above | None) -> tuple[Latent, Above]:
-            q, state = self.recognisers[level](trail[level], h, p, above)
+            q, state = guide(level, h, p, above)
             z, log_q = draw(level, q)
             return Latent(z, p, q, log_q, exact=True), Above(state, z)
 

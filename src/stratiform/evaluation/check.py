@@ -25,6 +25,7 @@ LAWS: dict[str, Law] = {
     "saved is loaded": wiring.saved_is_loaded,
     "generation ignores inference": wiring.generation_ignores_inference,
     "generation repeats inference": wiring.generation_repeats_inference,
+    "hidden pixels are not read": wiring.hidden_pixels_are_not_read,
     "analytic KL is Monte-Carlo KL": probability.analytic_kl_is_monte_carlo_kl,
     "bounds are ordered": probability.bounds_are_ordered,
     "neither batch nor chunk matters": probability.neither_batch_nor_chunk_matters,

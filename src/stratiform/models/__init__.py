@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from stratiform.core.model import LatentModel
+from stratiform.models.conditional import ConditionalMatNet
 from stratiform.models.hvae import HVAE
 from stratiform.models.lvae import LVAE
 from stratiform.models.matnet import MatNet
@@ -30,6 +31,7 @@ MODELS: dict[str, type[Model]] = {
     "vlae": VLAE,
     "vlae-reference": ReferenceVLAE,
     "matnet": MatNet,
+    "conditional-matnet": ConditionalMatNet,
     "pixelcnn": PixelCNN,
     "gated-pixelcnn": GatedPixelCNN,
     "pixelcnnpp": PixelCNNpp,

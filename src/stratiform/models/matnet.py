@@ -234,10 +234,9 @@ class MatNet:
 
     def build(self, spec: ImageSpec) -> LatentModel:
         plan = Plan(self, spec)
-        top = Top(self.latent, self.mixture, plan.start(), self.everywhere)
-        hierarchy = Hierarchy([*plan.levels(), top], readout=plan.readout())
+        hierarchy = plan.hierarchy(plan.readout())
         hierarchy.checkpoint = self.network.checkpoint
-        posterior = TopDown(plan.ascent(), [*plan.merges(), FromTrail(nn.Identity(), gaussian)])
+        posterior = TopDown(plan.ascent(spec.channels), [*plan.merges(), FromTrail(nn.Identity(), gaussian)])
         return LatentModel(hierarchy, posterior, plan.decoder())
 
 
@@ -251,6 +250,15 @@ class Plan:
         self.inside: Update = "gated" if self.network.update == "gated" else "residual"  # of what is no generator
         self.rescale_p, self.rescale_q = Lender(Rescaled()), Lender(Rescaled())
 
+    def hierarchy(self, readout: nn.Module) -> Hierarchy:
+        top = Top(self.config.latent, self.config.mixture, self.start(), self.config.everywhere)
+        return Hierarchy([*self.levels(), top], readout=readout)
+
+    def state(self, level: int) -> tuple[int, ...]:
+        """The shape of the state that a level reads."""
+        place = self.scales[self.scale_of[level]]
+        return place.shape(place.channels)
+
     def start(self) -> nn.Module:
         """z_0 -> the first state, of the top-down network or of the merge modules."""
         return enter(self.config.latent, self.network.hidden, self.scales[-1])
@@ -263,19 +271,20 @@ class Plan:
         leave = [self._across(level, level - 1) for level in range(len(places))]
         return [Module(*parts) for parts in zip(places, units, self._priors(), updates, leave, strict=True)]
 
-    def merges(self) -> list[nn.Module]:
+    def merges(self) -> list[Merge]:
         channels = [self.scales[s].channels for s in self.scale_of]
         enters = [self._across(level + 1, level) for level in range(len(channels) - 1)] + [self.start()]
         updates = self._updates(self.inside, lambda s: 2 * self.scales[s].channels)
         heads = self._each(lambda s: self._head(s, self.rescale_q))
         return [Merge(*parts) for parts in zip(enters, channels, updates, heads, strict=True)]
 
-    def ascent(self) -> nn.Module:
+    def ascent(self, channels: int) -> Ascent:
+        """The way up from images, and what else is seen of them, of so many channels."""
         entries = [self._across(level - 1, level) for level in range(len(self.scale_of))]
         updates = self._updates(self.inside, lambda s: 0)
         top = nn.Sequential(leave(self.scales[-1], self.network.hidden, 2 * self.config.latent), self.rescale_q())
         network = self.network
-        return Ascent(self._stem(), entries, updates, top, network.lateral == "entering", network.checkpoint)
+        return Ascent(self._stem(channels), entries, updates, top, network.lateral == "entering", network.checkpoint)
 
     def readout(self) -> nn.Module:
         """The last state -> f(z): features of every pixel; of vectors with pixels independent given z, the state."""
@@ -290,11 +299,7 @@ class Plan:
         return nn.Sequential(only, spread, activation(), nn.Unflatten(1, (features, height, width)))
 
     def decoder(self) -> Decoder:
-        head, local, (channels, height, width) = (
-            Head(self.config.likelihood, self.spec),
-            self.config.local,
-            self.spec.shape,
-        )
+        head, local, channels = Head(self.config.likelihood, self.spec), self.config.local, self.spec.channels
         if local.layers:
             net = GatedPixelCNN(
                 channels,
@@ -306,13 +311,22 @@ class Plan:
                 conditions=partial(Conditions, features=self.network.stem, form="map"),
             )
             return Autoregressive(net, head, self.spec.shape)
-        if self.scales[0].size is not None:
-            return Factorised(Place(0, (height, width)).layer(self.network.stem, head.outputs), head)
-        flat = orthogonal(nn.Linear(self.scales[0].channels, head.outputs * height * width))
-        return Factorised(nn.Sequential(flat, nn.Unflatten(1, (head.outputs, height, width))), head)
+        return Factorised(self._paint(head.outputs), head)
 
-    def _stem(self) -> nn.Module:
-        channels, height, width = self.spec.shape
+    def pixels(self, outputs: int) -> nn.Module:
+        """The last state -> parameters of all pixels, [B, outputs, H, W]."""
+        return nn.Sequential(self.readout(), self._paint(outputs))
+
+    def _paint(self, outputs: int) -> nn.Module:
+        """f(z) -> parameters of all pixels."""
+        _, height, width = self.spec.shape
+        if self.scales[0].size is not None:
+            return Place(0, (height, width)).layer(self.network.stem, outputs)
+        flat = orthogonal(nn.Linear(self.scales[0].channels, outputs * height * width))
+        return nn.Sequential(flat, nn.Unflatten(1, (outputs, height, width)))
+
+    def _stem(self, channels: int) -> nn.Module:
+        _, height, width = self.spec.shape
         if self.scales[0].size is None:
             flat = orthogonal(nn.Linear(channels * height * width, self.scales[0].channels))
             return nn.Sequential(nn.Flatten(), flat, activation())

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from stratiform.core.conditional import ConditionalModel
 from stratiform.core.decoder import Autoregressive, Image
-from stratiform.core.hierarchy import Draw, Pick, from_prior
+from stratiform.core.hierarchy import Draw, Guide, Pick, from_prior
 from stratiform.core.latent import Terms
 from stratiform.core.model import LatentModel
 from stratiform.evaluation.noise import keyed
@@ -71,9 +72,19 @@ class Case:
         """Generation, every level's noise from a generator of its own."""
         return from_prior(generators={level: Generator().manual_seed(seed + level) for level in range(self.levels)})
 
+    def condition(self, n: int, model: LatentModel | None = None) -> Guide | None:
+        """Of a model that completes images, p(z | what is known of the first n images)."""
+        model, x = model or self.model, self.x[:n]
+        return model.given(x, model.known(x)) if isinstance(model, ConditionalModel) else None
+
+    def picture(self, model: LatentModel | None = None) -> Tensor:
+        """Two images that the model draws, [2, C, H, W]."""
+        image = (model or self.model).decode(2, self.prior(), self.condition(2, model))
+        return image.sample(Generator().manual_seed(2))
+
     def features(self, n: int) -> Tensor:
         """f(z) of n draws from the prior, [n, ...]."""
-        return self.model.hierarchy.descend(n, self.prior())[0]
+        return self.model.hierarchy.descend(n, self.prior(), self.condition(n))[0]
 
     def image(self, n: int) -> Image:
         """The distribution over n images, all of them from the first draw of `features`."""

@@ -9,7 +9,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from stratiform.core.conditional import ConditionalModel
 from stratiform.core.decoder import Autoregressive, Factorised
+from stratiform.core.masks import FixedMask
 from stratiform.evaluation.bound import bounds, log_weights
 from stratiform.evaluation.laws.case import Broken, Case, NotApplicable, near, random_images
 
@@ -80,14 +82,23 @@ def masses_sum_to_one(case: Case) -> str:
 
 
 def images_sum_to_one(case: Case) -> str:
-    """The importance-weighted estimates of p(x) over all images that exist sum to 1: tiny images only."""
+    """The importance-weighted estimates of p(x) over all images that exist sum to 1: tiny images only.
+
+    Of a model that completes images, those of p(hidden | known), one pixel known.
+    """
     spec = case.spec
     if spec.bins is None or spec.dimensions * math.log(spec.bins) > math.log(MOST_IMAGES) + 1e-9:
         raise NotApplicable("there are too many images to enumerate")
     values = torch.linspace(0.0, 1.0, spec.bins, dtype=torch.float64)
     images = torch.cartesian_prod(*[values] * spec.dimensions).view(-1, *spec.shape)
+    model = case.copy()
+    if isinstance(model, ConditionalModel):
+        known = torch.zeros(spec.shape[1:], dtype=torch.bool)
+        known[0, 0] = True
+        model.mask = FixedMask(known)
+        images = images[(images[:, :, 0, 0] == case.x[0, :, 0, 0]).all(1)]
     k = WEIGHTS // len(images) if case.levels else 1
-    weights = torch.cat([log_weights(case.model, x, k, first=256 * i) for i, x in enumerate(images.split(256))], 1)
+    weights = torch.cat([log_weights(model, x, k, first=256 * i) for i, x in enumerate(images.split(256))], 1)
     sums = weights.exp().sum(1)
     slack = SIGMAS * sums.std().item() / math.sqrt(k) if case.levels else 0.0
     if abs(sums.mean().item() - 1.0) > slack + 1e-9:

@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import load, save
 from torch import Generator, Tensor, nn
 
+from stratiform.core.conditional import ConditionalModel
 from stratiform.core.hierarchy import from_prior, given
 from stratiform.core.latent import Terms
 from stratiform.core.model import LatentModel
-from stratiform.evaluation.laws.case import Broken, Case, near
+from stratiform.evaluation.laws.case import Broken, Case, NotApplicable, near
 
 
 def one_graph(case: Case) -> str:
@@ -47,7 +48,8 @@ def every_parameter_learns(case: Case) -> str:
 def gradients_are_derivatives(case: Case) -> str:
     """Autograd's derivative along a direction equals the central difference, in every part: nothing is detached."""
     model, worst = case.copy(), 0.0
-    for part in (model.hierarchy, model.posterior, model.decoder):
+    _shake(model)
+    for part in (model.hierarchy, model.posterior, model.decoder, getattr(model, "condition", nn.Module())):
         parameters = list(part.parameters())
         if not parameters:
             continue
@@ -90,8 +92,7 @@ def same_seed_same_result(case: Case) -> str:
     for _ in range(2):
         torch.manual_seed(1)
         terms = case.model(case.x)
-        picture = case.model.decode(2, case.prior()).sample(Generator().manual_seed(2))
-        results.append((_pieces(terms), picture))
+        results.append((_pieces(terms), case.picture()))
     return near("terms and pictures", _flat(results[0]), _flat(results[1]), 0.0)
 
 
@@ -113,20 +114,31 @@ def generation_ignores_inference(case: Case) -> str:
     with torch.no_grad():
         for parameter in blind.posterior.parameters():
             parameter.fill_(torch.nan)
+    return near("samples without a posterior", case.picture(blind), case.picture(), 0.0)
 
-    def pictures(model: LatentModel) -> Tensor:
-        return model.decode(2, case.prior()).sample(Generator().manual_seed(2))
 
-    return near("samples without a posterior", pictures(blind), pictures(case.model), 0.0)
+def hidden_pixels_are_not_read(case: Case) -> str:
+    """What is hidden, changed: the model that completes the image draws the same, to the bit."""
+    model = case.model
+    if not isinstance(model, ConditionalModel):
+        raise NotApplicable("the model does not complete images")
+    known = model.known(case.x)
+    pictures = [
+        model.decode(len(x), case.prior(), model.given(x, known)).sample(Generator().manual_seed(2))
+        for x in (case.x, torch.where(known, case.x, 1.0 - case.x))
+    ]
+    return near("completions of two images that differ where they are hidden", *pictures, 0.0)
 
 
 def generation_repeats_inference(case: Case) -> str:
     """The z that inference drew, handed to the generator level by level, give the same priors and the same image."""
     terms = case.terms()
     picked = given({level: latent.z for level, latent in enumerate(terms.latents)}, from_prior())
-    f, latents = case.model.hierarchy.descend(len(case.x), picked)
-    again = [latent.log_p() for latent in latents] + [case.model.decoder(f).log_prob(case.x)]
-    before = [latent.log_p() for latent in terms.latents] + [terms.log_px]
+    f, latents = case.model.hierarchy.descend(len(case.x), picked, case.condition(len(case.x)))
+    again = [latent.log_p() for latent in latents]
+    before = [latent.log_p() for latent in terms.latents]
+    if not isinstance(case.model, ConditionalModel):  # which scores what is hidden alone
+        again, before = [*again, case.model.decoder(f).log_prob(case.x)], [*before, terms.log_px]
     return near("log p(z) and log p(x | z)", _flat(again), _flat(before), 1e-9)
 
 
@@ -142,7 +154,7 @@ def _pieces(terms: Terms) -> Tensor:
 
 
 def _shake(model: nn.Module) -> None:
-    """Moves every parameter a little, so that a layer that starts at zero hides nothing."""
+    """Moves every parameter a little: a layer that starts at zero hides nothing, no ReLU stands on its kink."""
     generator = Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in model.parameters():
