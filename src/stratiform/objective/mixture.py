@@ -42,7 +42,10 @@ class MixtureELBO:
     def check(self, model: LatentModel) -> None:
         """Raises UserError where no prior is a mixture."""
         if not any(isinstance(p, GaussianMixture) for p in priors(model)):
-            raise UserError("mixture needs a level whose prior is a mixture of Gaussians; minimise elbo instead")
+            raise UserError(
+                "mixture needs a level whose prior is a mixture of Gaussians (matnet, --model.mixture 10); "
+                "minimise elbo instead"
+            )
 
 
 def entropy(log_r: Tensor) -> Tensor:
