@@ -33,6 +33,8 @@ class ConditionalModel(LatentModel):
         mask: the law of what is hidden.
     """
 
+    whole = False
+
     def __init__(
         self, hierarchy: Hierarchy, posterior: TopDown, decoder: Factorised, condition: TopDown, mask: Mask
     ) -> None:

@@ -29,7 +29,12 @@ class LatentModel(nn.Module):
         decoder: p(x | f(z)).
         auxiliary: p(y | f(z)) of an auxiliary observation y = target(x), for training only.
         target: x -> y.
+
+    Attributes:
+        whole: the whole image is scored, so that bits per dimension mean something.
     """
+
+    whole = True
 
     def __init__(
         self,

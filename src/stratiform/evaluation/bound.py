@@ -220,7 +220,7 @@ def evaluate(
         elbo_stderr=elbo.stderr,
         log_likelihood_bound=bound.value,
         log_likelihood_bound_stderr=bound.stderr,
-        bits_per_dim=bits_per_dim(bound.value, spec, grid),
+        bits_per_dim=bits_per_dim(bound.value, spec, grid) if model.whole else None,
         auxiliary_bits_per_dim=None if found.auxiliary is None else bits_per_dim(found.auxiliary, spec, grid),
         levels=found.levels,
         effective_samples=found.effective_samples,

@@ -8,6 +8,26 @@ from stratiform.recipes.glyphs import VLAE_COLOUR_GLYPHS, VLAE_GLYPHS
 from stratiform.recipes.hvae_mnist import HVAE_MNIST, HVAE_SHORTCUT_MNIST, LVAE_MNIST
 from stratiform.recipes.iwae import IWAE_MNIST, IWAE_OMNIGLOT, IWAE_VAE_MNIST
 from stratiform.recipes.lvae_binary import HVAE_MNIST_BINARY, LVAE_MNIST_BINARY, LVAE_OMNIGLOT
+from stratiform.recipes.matnet import (
+    MATNET_CIFAR10,
+    MATNET_CONV_MNIST,
+    MATNET_CONV_OMNIGLOT,
+    MATNET_FC_MNIST,
+    MATNET_GMM_OMNIGLOT,
+)
+from stratiform.recipes.matnet_small import (
+    MATNET_CONV_DIGITS,
+    MATNET_CONV_MNIST_FREE_BITS,
+    MATNET_CONV_MNIST_REGULARISED,
+    MATNET_CONV_MNIST_SMALL,
+    MATNET_CONV_OMNIGLOT_SMALL,
+    MATNET_FC_DIGITS,
+    MATNET_FC_MNIST_SMALL,
+    MATNET_GMM_MNIST_SMALL,
+    MATNET_GMM_OMNIGLOT_SMALL,
+    MATNET_SMALL,
+    VAE_MNIST_BINARY,
+)
 from stratiform.recipes.pixelcnn import (
     GATED_PIXELCNN_DIGITS,
     GATED_PIXELCNN_MNIST,
@@ -30,6 +50,8 @@ RECIPES: dict[str, Entry] = {
     "hvae-digits": HVAE_DIGITS,
     "hvae-shortcut-digits": HVAE_SHORTCUT_DIGITS,
     "lvae-digits": LVAE_DIGITS,
+    "matnet-conv-digits": MATNET_CONV_DIGITS,
+    "matnet-fc-digits": MATNET_FC_DIGITS,
     "pixelcnn-digits": PIXELCNN_DIGITS,
     "gated-pixelcnn-digits": GATED_PIXELCNN_DIGITS,
     "pixelcnnpp-digits": PIXELCNNPP_DIGITS,
@@ -53,6 +75,20 @@ RECIPES: dict[str, Entry] = {
     "vlae-celeba": VLAE_CELEBA,
     "vlae-celeba-paper": VLAE_CELEBA_PAPER,
     "vlae-lsun": VLAE_LSUN,
+    "matnet-conv-mnist": MATNET_CONV_MNIST,
+    "matnet-conv-omniglot": MATNET_CONV_OMNIGLOT,
+    "matnet-gmm-omniglot": MATNET_GMM_OMNIGLOT,
+    "matnet-fc-mnist": MATNET_FC_MNIST,
+    "matnet-cifar10": MATNET_CIFAR10,
+    "matnet-conv-mnist-small": MATNET_CONV_MNIST_SMALL,
+    "matnet-conv-mnist-small-regularised": MATNET_CONV_MNIST_REGULARISED,
+    "matnet-conv-mnist-small-free-bits": MATNET_CONV_MNIST_FREE_BITS,
+    "matnet-conv-omniglot-small": MATNET_CONV_OMNIGLOT_SMALL,
+    "matnet-gmm-mnist-small": MATNET_GMM_MNIST_SMALL,
+    "matnet-gmm-omniglot-small": MATNET_GMM_OMNIGLOT_SMALL,
+    "matnet-fc-mnist-small": MATNET_FC_MNIST_SMALL,
+    "matnet-small": MATNET_SMALL,
+    "vae-mnist-binary": VAE_MNIST_BINARY,
     "gated-pixelcnn-mnist": GATED_PIXELCNN_MNIST,
     "pixelcnn-small": PIXELCNN_SMALL,
     "gated-pixelcnn-small": GATED_PIXELCNN_SMALL,

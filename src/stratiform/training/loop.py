@@ -166,7 +166,7 @@ class _Session:
             "step": step,
             "loss": mean["loss"],
             "elbo": mean["elbo"],
-            "bits_per_dim": bits_per_dim(mean["elbo"], self.data.spec, grid),
+            "bits_per_dim": bits_per_dim(mean["elbo"], self.data.spec, grid) if first.part.whole else None,
             "kl": mean["kl"],
             "beta": self._beta(step - 1),
             "lr": first.rule.rate(*self._place(back=1)),

@@ -1,0 +1,167 @@
+"""MatNet small enough for two cores, and what it is compared with.
+
+Paper     Bachman 2016
+Claim     ten and more layers of latent variables train end to end; the regulariser of inference (Eq. 13) helps a
+          little; a mixture prior finds classes without labels
+Command   stratiform train matnet-conv-digits; stratiform train matnet-fc-digits;
+          stratiform train matnet-conv-mnist-small; stratiform train matnet-conv-mnist-small-regularised;
+          stratiform train matnet-conv-mnist-small-free-bits; stratiform train matnet-conv-omniglot-small;
+          stratiform train matnet-gmm-mnist-small; stratiform train matnet-gmm-omniglot-small;
+          stratiform train matnet-fc-mnist-small; stratiform train matnet-small; stratiform train vae-mnist-binary
+Minutes   not measured yet
+Reached   not measured yet
+
+`--model.local.layers 5` gives any of them the autoregressive output. Binary images are drawn anew in every epoch,
+those of the test split once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from stratiform.data.config import DataConfig
+from stratiform.models.matnet import MatNet, Modules
+from stratiform.models.parts import Network
+from stratiform.models.vae import VAE
+from stratiform.objective import FreeBits, MixtureELBO
+from stratiform.recipes.entry import Entry
+from stratiform.recipes.matnet import BINARY, COLOUR, LOGISTIC, MNIST, entry, regularised
+from stratiform.spec import ImageSpec
+from stratiform.training.recipe import Optimiser, Recipe, Training
+
+DIGITS = ImageSpec(1, 8, 8, 17)
+SMALL = {
+    "optimiser": Optimiser(lr=1e-3, betas=(0.9, 0.98), eps=1e-4, warmup=0.02, decay="cosine"),
+    "training": Training(steps=3000, batch=100, precision="bfloat16"),
+}
+SMALL_MODULES = Modules(depth=(2, 2), channels=(32, 32), stem=16)
+
+
+SMALL_CONV = MatNet(network=SMALL_MODULES, likelihood=BINARY)
+MATNET_CONV_MNIST_SMALL = entry(
+    "matnet-conv-mnist-small",
+    SMALL_CONV,
+    "mnist",
+    MNIST,
+    SMALL,
+    "five levels, dynamically binarised MNIST",
+    "you want to see a deep ladder on two cores",
+)
+MATNET_CONV_MNIST_REGULARISED = entry(
+    "matnet-conv-mnist-small-regularised",
+    SMALL_CONV,
+    "mnist",
+    MNIST,
+    SMALL,
+    "the same; inference also trains on the model's own samples (Eq. 13)",
+    "you want to see what the regulariser changes",
+    stages=regularised(after=0.1),
+)
+MATNET_CONV_MNIST_FREE_BITS = entry(
+    "matnet-conv-mnist-small-free-bits",
+    SMALL_CONV,
+    "mnist",
+    MNIST,
+    SMALL,
+    "the same; a quarter of a nat per channel of every level is free",
+    "you want more of the levels used",
+    objective=FreeBits(nats=0.25),
+)
+MATNET_CONV_OMNIGLOT_SMALL = entry(
+    "matnet-conv-omniglot-small",
+    SMALL_CONV,
+    "omniglot_lake28",
+    MNIST,
+    SMALL,
+    "five levels, dynamically binarised Omniglot (Lake's split)",
+    "you want a deep ladder of characters on two cores",
+)
+MATNET_GMM_MNIST_SMALL = entry(
+    "matnet-gmm-mnist-small",
+    replace(SMALL_CONV, mixture=20, everywhere=True),
+    "mnist",
+    MNIST,
+    SMALL,
+    "20 Gaussians as the prior of the top",
+    "you want classes without labels on two cores",
+    objective=MixtureELBO(),
+)
+MATNET_GMM_OMNIGLOT_SMALL = entry(
+    "matnet-gmm-omniglot-small",
+    replace(SMALL_CONV, mixture=50, everywhere=True),
+    "omniglot_lake28",
+    MNIST,
+    SMALL,
+    "50 Gaussians as the prior of the top",
+    "you want styles of characters without labels on two cores",
+    objective=MixtureELBO(),
+)
+MATNET_FC_MNIST_SMALL = entry(
+    "matnet-fc-mnist-small",
+    MatNet(
+        latent=32,
+        units=(32,),
+        network=Modules(kind="dense", depth=(5,), channels=(256,), update="gated"),
+        likelihood=BINARY,
+    ),
+    "mnist",
+    MNIST,
+    SMALL,
+    "fully connected, five gated modules",
+    "you want the gated variant on two cores",
+)
+MATNET_SMALL = entry(
+    "matnet-small",
+    MatNet(
+        units=(4, 4, 4),
+        network=Modules(depth=(2, 2, 1), channels=(24, 32, 48), halvings=0, stem=16),
+        likelihood=LOGISTIC,
+    ),
+    "gtsrb32",
+    COLOUR,
+    SMALL | {"training": Training(steps=2000, batch=32, precision="bfloat16")},
+    "six levels on colour images of 32 x 32",
+    "you want a deep ladder of any colour images on two cores",
+)
+MATNET_CONV_DIGITS = entry(
+    "matnet-conv-digits",
+    MatNet(
+        latent=8,
+        units=(2, 2),
+        network=Modules(depth=(2, 2), channels=(16, 24), halvings=0, stem=12, hidden=64),
+        likelihood=LOGISTIC,
+    ),
+    "digits",
+    DIGITS,
+    SMALL | {"training": Training(steps=1500, batch=64, average=0.995, threads=1)},
+    "five levels on the built-in digits",
+    "you want to see a deep ladder within two minutes, offline",
+)
+MATNET_FC_DIGITS = entry(
+    "matnet-fc-digits",
+    MatNet(
+        latent=8,
+        units=(4,),
+        network=Modules(kind="dense", depth=(5,), channels=(96,), update="gated"),
+        likelihood=LOGISTIC,
+    ),
+    "digits",
+    DIGITS,
+    SMALL | {"training": Training(steps=2000, batch=64, average=0.995, threads=1)},
+    "fully connected, five gated modules, on the built-in digits",
+    "you want the gated variant within two minutes, offline",
+)
+VAE_MNIST_BINARY = Entry(
+    recipe=Recipe(
+        name="vae-mnist-binary",
+        model=VAE(latent=32, network=Network(width=32, hidden=512), likelihood=BINARY),
+        data=DataConfig(source="mnist", binarise="dynamic"),
+        **SMALL,
+    ),
+    about="one code of 32 units, dynamically binarised MNIST",
+    use_when="you want something to compare matnet-conv-mnist-small with",
+    levels=(32,),
+    images=MNIST,
+    minutes=None,
+    expect="not measured yet",
+)
