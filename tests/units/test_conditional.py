@@ -15,7 +15,7 @@ from stratiform.errors import UserError
 from stratiform.evaluation.bound import log_weights
 from stratiform.evaluation.laws.case import random_images
 from stratiform.models.conditional import ConditionalMatNet
-from stratiform.objective import IWAE, Sleep, terms_for
+from stratiform.objective import IWAE, Sleep, check_fit, terms_for
 from stratiform.spec import ImageSpec
 
 NAMES = [name for name in zoo.ZOO if name.startswith("conditional")]
@@ -88,7 +88,7 @@ def test_what_it_cannot_do_is_refused_in_a_line() -> None:
         model.decode(2, from_prior())
     with pytest.raises(UserError, match="stl and dreg are not to be had"):
         terms_for(IWAE(samples=1, gradient="stl"), model, x, torch.ones(()))
-    with pytest.raises(UserError, match="no images of its own"):
-        terms_for(Sleep(), model, x, torch.ones(()))
+    with pytest.raises(UserError, match="this one completes others; minimise elbo"):
+        check_fit(Sleep(), model)
     with pytest.raises(UserError, match="has no mean to fill an image with"):
         ConditionalMatNet(likelihood=Likelihood(name="mixture")).build(ImageSpec(3, 8, 8, 256))

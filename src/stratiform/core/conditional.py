@@ -82,9 +82,6 @@ class ConditionalModel(LatentModel):
             "stl and dreg are not to be had for models that complete images; use the plain gradient of IWAE"
         )
 
-    def recognise(self, x: Tensor, z: Mapping[int, Tensor]) -> tuple[Latent, ...]:
-        raise UserError("a model that completes images has no images of its own to learn inference from")
-
     def _infer(self, x: Tensor, known: Tensor, draw: Draw) -> tuple[Tensor, tuple[Latent, ...]]:
         pick = self.posterior.pick(torch.cat([view(x, known), x], 1), draw)
         return self.hierarchy.descend(len(x), pick, self.given(x, known))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from stratiform.core.conditional import ConditionalModel
 from stratiform.core.hierarchy import from_prior
 from stratiform.core.latent import Terms
 from stratiform.core.model import LatentModel
@@ -40,9 +41,11 @@ class Sleep:
         return Terms(log_px, tuple(replace(latent, exact=False) for latent in model.recognise(own, z)))
 
     def check(self, model: LatentModel) -> None:
-        """Raises UserError where there is nothing to infer."""
+        """Raises UserError where there is nothing to infer, or no image of the model's own to infer it from."""
         if not len(model.hierarchy.levels):
             raise UserError("sleep trains the inference of levels, and this model has none; minimise elbo instead")
+        if isinstance(model, ConditionalModel):
+            raise UserError("sleep trains on the model's own images, and this one completes others; minimise elbo")
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]  # a sampler may take thousands of steps
