@@ -115,7 +115,7 @@ def tables(m: Measured) -> Iterator[str]:
 
 def information(m: Measured) -> Iterator[str]:
     levels = m.bound["levels"]
-    steps, kl = kl_over_training(m.loaded.run.log)
+    (steps, kl), shapes = kl_over_training(m.loaded.run.log), m.loaded.model.hierarchy.shapes
     if not levels or len(steps) < 2:
         return
     bits = {f"level {level['level']}": level["kl"] / LN2 for level in levels}
@@ -123,7 +123,7 @@ def information(m: Measured) -> Iterator[str]:
     notes = [f"{b:.1f} bits; {units}" for b, units in zip(bits.values(), used, strict=True)]
     yield '<h2>How much each level says</h2><div class="pair">'
     yield chart(
-        lambda look: figures.kl_over_training(steps, kl, title="While training", look=look),
+        lambda look: figures.kl_over_training(steps, kl, shapes, title="While training", look=look),
         "Stacked areas: what each level says over training",
         "The height of a band is what the code of that level says of an image (its KL divergence).",
     )

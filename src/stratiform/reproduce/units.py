@@ -171,6 +171,7 @@ def _curves(workshop: Workshop, members: Sequence[Member]) -> dict[str, Figure]:
     return {
         m.name: figures.kl_over_training(
             *kl_over_training(m.loaded.run.log),
+            m.loaded.model.hierarchy.shapes,
             title=f"KL of each level, {m.name}",
             caption="Training batches; nats per image, levels stacked from the bottom.",
         )
