@@ -20,19 +20,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stratiform.data.config import DataConfig
+from stratiform.distributions import Likelihood
 from stratiform.models.matnet import MatNet, Modules
 from stratiform.models.parts import Network
 from stratiform.models.vae import VAE
 from stratiform.objective import FreeBits, MixtureELBO
 from stratiform.recipes.entry import Entry
-from stratiform.recipes.matnet import BINARY, COLOUR, LOGISTIC, MNIST, entry, regularised
+from stratiform.recipes.matnet import BINARY, COLOUR, MNIST, entry, regularised
 from stratiform.spec import ImageSpec
-from stratiform.training.recipe import Optimiser, Recipe, Training
+from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
 
 DIGITS = ImageSpec(1, 8, 8, 17)
+GREY_LEVELS = Likelihood(name="logistic", scale=0.08, learn="pixel")
+WARMUP = Warmup(steps=0.3)  # a scale that is learnt explains everything as noise before the levels have begun
+FREE = FreeBits(nats=0.25)  # without, the modules between the top and the lowest say nothing of images this small
 SMALL = {
     "optimiser": Optimiser(lr=1e-3, betas=(0.9, 0.98), eps=1e-4, warmup=0.02, decay="cosine"),
     "training": Training(steps=3000, batch=100, precision="bfloat16"),
+}
+OFFLINE = {
+    "optimiser": Optimiser(lr=2e-3, warmup=0.05, decay="cosine"),
+    "training": Training(steps=1500, batch=64, average=0.995, threads=1),
 }
 SMALL_MODULES = Modules(depth=(2, 2), channels=(32, 32), stem=16)
 
@@ -65,7 +73,7 @@ MATNET_CONV_MNIST_FREE_BITS = entry(
     SMALL,
     "the same; a quarter of a nat per channel of every level is free",
     "you want more of the levels used",
-    objective=FreeBits(nats=0.25),
+    objective=FREE,
 )
 MATNET_CONV_OMNIGLOT_SMALL = entry(
     "matnet-conv-omniglot-small",
@@ -115,13 +123,15 @@ MATNET_SMALL = entry(
     MatNet(
         units=(4, 4, 4),
         network=Modules(depth=(2, 2, 1), channels=(24, 32, 48), halvings=0, stem=16),
-        likelihood=LOGISTIC,
+        likelihood=GREY_LEVELS,
     ),
     "gtsrb32",
     COLOUR,
     SMALL | {"training": Training(steps=2000, batch=32, precision="bfloat16")},
     "six levels on colour images of 32 x 32",
     "you want a deep ladder of any colour images on two cores",
+    objective=FREE,
+    beta=WARMUP,
 )
 MATNET_CONV_DIGITS = entry(
     "matnet-conv-digits",
@@ -129,13 +139,15 @@ MATNET_CONV_DIGITS = entry(
         latent=8,
         units=(2, 2),
         network=Modules(depth=(2, 2), channels=(16, 24), halvings=0, stem=12, hidden=64),
-        likelihood=LOGISTIC,
+        likelihood=GREY_LEVELS,
     ),
     "digits",
     DIGITS,
-    SMALL | {"training": Training(steps=1500, batch=64, average=0.995, threads=1)},
+    OFFLINE,
     "five levels on the built-in digits",
     "you want to see a deep ladder within two minutes, offline",
+    objective=FREE,
+    beta=WARMUP,
 )
 MATNET_FC_DIGITS = entry(
     "matnet-fc-digits",
@@ -143,13 +155,15 @@ MATNET_FC_DIGITS = entry(
         latent=8,
         units=(4,),
         network=Modules(kind="dense", depth=(5,), channels=(96,), update="gated"),
-        likelihood=LOGISTIC,
+        likelihood=GREY_LEVELS,
     ),
     "digits",
     DIGITS,
-    SMALL | {"training": Training(steps=2000, batch=64, average=0.995, threads=1)},
+    OFFLINE | {"optimiser": Optimiser(lr=5e-3, warmup=0.05, decay="cosine")},
     "fully connected, five gated modules, on the built-in digits",
     "you want the gated variant within two minutes, offline",
+    objective=FREE,
+    beta=WARMUP,
 )
 VAE_MNIST_BINARY = Entry(
     recipe=Recipe(
