@@ -90,19 +90,15 @@ class Api:
             opened = run.now()
             found = opened.codes()
             levels = [level.to_json(number) for number, level in enumerate(found.levels, start=1)]
-            told = factors(found.images, run.data().grid, run.data().class_names, measured=False)
-            return {"version": opened.version, "split": found.split, "images": len(found.images)} | {
-                "levels": levels,
-                "factors": told,
-            }
+            told = {"version": opened.version, "split": found.split, "images": len(found.images)}
+            return {**told, "levels": levels, "factors": factors(found.images, run.data(), measured=False)}
 
         return JSONResponse(await self.hands.do(request, work))
 
     async def factors(self, request: Request) -> Response:
         """The same with what can be measured on the images."""
         run = self._run(request)
-        work = lambda: factors(run.now().codes().images, run.data().grid, run.data().class_names, measured=True)  # noqa: E731
-        return JSONResponse({"factors": await self.hands.do(request, work)})
+        return JSONResponse({"factors": await self.hands.do(request, lambda: run.now().factors())})
 
     async def examples(self, request: Request) -> Response:
         """Some of the images that lie on the pads."""
@@ -213,10 +209,10 @@ class Api:
             rows = opened.spec.height
 
             def watch(x: Tensor, done: float) -> None:
-                say({"rows": round(done * rows), **answers.pictures(x.cpu())})
+                say({"rows": round(done * rows), "image": strict.unpacked(pixels(x.cpu(), opened.spec))})
 
             last = picture(opened.model, view, opened.spec, opened.encoded, watch)
-            say({"done": True, "image": strict.unpacked(pixels(last, opened.spec)), **answers.pictures(last)})
+            say({"done": True, "image": strict.unpacked(pixels(last, opened.spec))})
 
         return await self._painted(work)
 

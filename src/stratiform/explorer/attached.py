@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +20,7 @@ from stratiform.errors import UserError
 from stratiform.evaluation.anomaly import Scores
 from stratiform.evaluation.metrics import Metrics
 from stratiform.explorer import score
-from stratiform.explorer.codes import Codes, codes
+from stratiform.explorer.codes import Codes, codes, factors
 from stratiform.explorer.picture import encoder
 from stratiform.report.findings import about_level, headline
 from stratiform.spec import ImageSpec
@@ -45,6 +44,10 @@ class Opened:
     version: str
     step: int
     source: Callable[[], Data]
+    _recent: OrderedDict[tuple[bytes, Hold], Sequence[Tensor]] = field(default_factory=OrderedDict, repr=False)
+    _found: dict[str, Any] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # of what is recent
+    _slow: threading.RLock = field(default_factory=threading.RLock, repr=False)  # of what is found
 
     @property
     def model(self) -> LatentModel:
@@ -72,6 +75,10 @@ class Opened:
         """Where the data lie, found out once."""
         return self._once("codes", lambda: codes(self.model, self.source()))
 
+    def factors(self) -> dict[str, Any]:
+        """What is known of these images and can be measured on them, found out once."""
+        return self._once("factors", lambda: factors(self.codes().images, self.source(), measured=True))
+
     def reference(self) -> Scores:
         """How strange images of the data are to the model, found out once."""
         return self._once("reference", lambda: score.reference(self.model, self.source()))
@@ -90,22 +97,6 @@ class Opened:
             if name not in self._found:
                 self._found[name] = find()
             return self._found[name]  # type: ignore[no-any-return]
-
-    @cached_property
-    def _lock(self) -> threading.Lock:
-        return threading.Lock()
-
-    @cached_property
-    def _slow(self) -> threading.Lock:
-        return threading.Lock()
-
-    @cached_property
-    def _found(self) -> dict[str, Any]:
-        return {}
-
-    @cached_property
-    def _recent(self) -> OrderedDict[tuple[bytes, Hold], Sequence[Tensor]]:
-        return OrderedDict()
 
 
 class Attached:

@@ -120,13 +120,13 @@ def principal(noise: np.ndarray) -> np.ndarray:
     return np.asarray(axes * signs[:, None])
 
 
-def factors(images: Split, grid: int, class_names: tuple[str, ...], measured: bool) -> dict[str, Any]:
+def factors(images: Split, data: Data, measured: bool) -> dict[str, Any]:
     """What is known of each image, for colours: by name its kind and a value per image.
 
     Args:
         measured: also what can be measured on the images themselves, which takes a while.
     """
-    found: Mapping[str, Factor] = of_images(images, grid) if measured else of_source(images)
+    found: Mapping[str, Factor] = of_images(images, data.grid) if measured else of_source(images)
     told = {}
     for name, factor in found.items():
         if factor.trivial:
@@ -135,6 +135,6 @@ def factors(images: Split, grid: int, class_names: tuple[str, ...], measured: bo
         if factor.kind != "class":
             values = [None if v is None else float(f"{v:.4g}") for v in values]
         told[name] = {"kind": factor.kind, "values": values}
-        if name == "label" and class_names:
-            told[name]["names"] = list(class_names)
+        if name == "label" and data.class_names:
+            told[name]["names"] = list(data.class_names)
     return told
