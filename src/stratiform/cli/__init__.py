@@ -40,6 +40,7 @@ COMMANDS = {
     "inpaint": Command(
         "RUN IMAGE", "an image whose hidden part is drawn anew, pixel after pixel", "inpaint", "Inpaint"
     ),
+    "components": Command("RUN", "what the components of a mixture prior hold, and draw", "components", "Components"),
     "encode": Command("RUN SOURCE", "the code of every image of a source, level by level", "sources", "Encode"),
     "score": Command("RUN SOURCE", "how strange each image of a source is; AUROC against others", "score", "Score"),
     "reproduce": Command("[NAME]", "the papers' results: claim, minutes, what came of it", "reproduce", "Reproduce"),
