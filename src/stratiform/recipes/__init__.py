@@ -15,6 +15,14 @@ from stratiform.recipes.matnet import (
     MATNET_FC_MNIST,
     MATNET_GMM_OMNIGLOT,
 )
+from stratiform.recipes.matnet_inpaint import (
+    MATNET_INPAINT_CELEBA,
+    MATNET_INPAINT_DIGITS,
+    MATNET_INPAINT_GTSRB,
+    MATNET_INPAINT_LSUN_CHURCH,
+    MATNET_INPAINT_LSUN_TOWER,
+    MATNET_INPAINT_MNIST,
+)
 from stratiform.recipes.matnet_small import (
     MATNET_CONV_DIGITS,
     MATNET_CONV_MNIST_FREE_BITS,
@@ -52,6 +60,7 @@ RECIPES: dict[str, Entry] = {
     "lvae-digits": LVAE_DIGITS,
     "matnet-conv-digits": MATNET_CONV_DIGITS,
     "matnet-fc-digits": MATNET_FC_DIGITS,
+    "matnet-inpaint-digits": MATNET_INPAINT_DIGITS,
     "pixelcnn-digits": PIXELCNN_DIGITS,
     "gated-pixelcnn-digits": GATED_PIXELCNN_DIGITS,
     "pixelcnnpp-digits": PIXELCNNPP_DIGITS,
@@ -89,6 +98,11 @@ RECIPES: dict[str, Entry] = {
     "matnet-fc-mnist-small": MATNET_FC_MNIST_SMALL,
     "matnet-small": MATNET_SMALL,
     "vae-mnist-binary": VAE_MNIST_BINARY,
+    "matnet-inpaint-mnist": MATNET_INPAINT_MNIST,
+    "matnet-inpaint-gtsrb": MATNET_INPAINT_GTSRB,
+    "matnet-inpaint-celeba": MATNET_INPAINT_CELEBA,
+    "matnet-inpaint-lsun-church": MATNET_INPAINT_LSUN_CHURCH,
+    "matnet-inpaint-lsun-tower": MATNET_INPAINT_LSUN_TOWER,
     "gated-pixelcnn-mnist": GATED_PIXELCNN_MNIST,
     "pixelcnn-small": PIXELCNN_SMALL,
     "gated-pixelcnn-small": GATED_PIXELCNN_SMALL,
