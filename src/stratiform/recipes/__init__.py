@@ -26,6 +26,7 @@ from stratiform.recipes.matnet_inpaint import (
 from stratiform.recipes.matnet_small import (
     MATNET_CONV_DIGITS,
     MATNET_CONV_MNIST_FREE_BITS,
+    MATNET_CONV_MNIST_LOCAL,
     MATNET_CONV_MNIST_REGULARISED,
     MATNET_CONV_MNIST_SMALL,
     MATNET_CONV_OMNIGLOT_SMALL,
@@ -34,6 +35,7 @@ from stratiform.recipes.matnet_small import (
     MATNET_GMM_MNIST_SMALL,
     MATNET_GMM_OMNIGLOT_SMALL,
     MATNET_SMALL,
+    MATNET_SMALL_LOCAL,
     VAE_MNIST_BINARY,
 )
 from stratiform.recipes.pixelcnn import (
@@ -96,7 +98,9 @@ RECIPES: dict[str, Entry] = {
     "matnet-gmm-mnist-small": MATNET_GMM_MNIST_SMALL,
     "matnet-gmm-omniglot-small": MATNET_GMM_OMNIGLOT_SMALL,
     "matnet-fc-mnist-small": MATNET_FC_MNIST_SMALL,
+    "matnet-conv-mnist-small-local": MATNET_CONV_MNIST_LOCAL,
     "matnet-small": MATNET_SMALL,
+    "matnet-small-local": MATNET_SMALL_LOCAL,
     "vae-mnist-binary": VAE_MNIST_BINARY,
     "matnet-inpaint-mnist": MATNET_INPAINT_MNIST,
     "matnet-inpaint-gtsrb": MATNET_INPAINT_GTSRB,

@@ -6,6 +6,14 @@ from stratiform.reproduce import gibbs, hierarchies, prop_1, units
 from stratiform.reproduce.experiment import Experiment
 
 VLAE_PAPER = "Zhao, Song, Ermon 2017"
+MATNET_PAPER = "Bachman 2016, Fig. 2"
+MATNETS = (
+    "lvae-mnist-binary",
+    "vae-mnist-binary",
+    "matnet-conv-mnist-small",
+    "matnet-conv-mnist-small-regularised",
+    "matnet-conv-mnist-small-free-bits",
+)
 OF_MNIST = ("vae-mnist", "hvae-mnist", "hvae-shortcut-mnist", "lvae-mnist", "vlae-mnist")
 OF_DIGITS = ("vae-digits", "hvae-digits", "hvae-shortcut-digits", "lvae-digits", "vlae-digits")
 
@@ -91,6 +99,25 @@ EXPERIMENTS: dict[str, Experiment] = {
         work=units.bounds,
         minutes="not measured yet",
         expected="of two layers none that we could check; of one, k = 5, 3,280 epochs: -85.54 (quoted by nbip/IWAE)",
+        measured="not measured yet",
+    ),
+    "matnet-mnist": Experiment(
+        paper=MATNET_PAPER,
+        claim="a deep ladder with merge modules has a better bound than IWAE and the Ladder VAE",
+        recipes=MATNETS,
+        work=units.bounds,
+        minutes="not measured yet",
+        expected="the numbers of its table are not at hand; it trains 300 epochs on a fixed binarisation",
+        measured="not measured yet",
+    ),
+    "matnet-omniglot": Experiment(
+        paper=MATNET_PAPER,
+        claim="a deep ladder with merge modules has a better bound than IWAE and the Ladder VAE",
+        recipes=MATNETS[:3],
+        source="omniglot_lake28",
+        work=units.bounds,
+        minutes="not measured yet",
+        expected="the numbers of its table are not at hand; it trains 500 epochs on another split",
         measured="not measured yet",
     ),
 }

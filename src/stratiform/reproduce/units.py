@@ -2,7 +2,7 @@
 
 Bound with K samples, KL and active units of each level (variance of the code over images above 0.01). The first recipe
 is the control: every other one is compared with it on the same images, draw by draw, at equal steps and at equal
-seconds, those of a machine that does nothing else. For equal seconds the slower one is trained anew with so many fewer
+seconds, those of a machine that does nothing else. The one that takes more of them is trained anew with so many fewer
 steps, its schedule played to its end.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from matplotlib.figure import Figure
 
@@ -26,7 +26,7 @@ from stratiform.training.log import kl_over_training
 from stratiform.training.run import Loaded
 
 IMAGES, SAMPLES = 1000, 500
-ALIKE = 0.05  # seconds that differ by less, of the shorter, are equal
+ALIKE = 0.05  # efforts that differ by less, of the smaller, are equal
 EARLY = 0.1  # of the training, left out of its picture
 Effort = Literal["steps", "seconds"]
 
@@ -115,16 +115,18 @@ def _pairs(workshop: Workshop, members: Sequence[Member]) -> Iterator[Pair]:
     for own in members:
         control = controls[own.seed]
         if own is not control:
-            yield Pair("steps", own, control)
-            least = min(own.seconds, control.seconds)
-            yield Pair("seconds", *(_within(workshop, member, least) for member in (own, control)))
+            both = own, control
+            for equal in get_args(Effort):
+                least = min(getattr(member, equal) for member in both)
+                yield Pair(equal, *(_within(workshop, member, equal, least) for member in both))
 
 
-def _within(workshop: Workshop, member: Member, seconds: float) -> Member:
-    """The same model trained in about so many seconds."""
-    if member.seconds <= seconds * (1 + ALIKE):
+def _within(workshop: Workshop, member: Member, equal: Effort, least: float) -> Member:
+    """The same model trained with about so many steps or seconds."""
+    effort = getattr(member, equal)
+    if effort <= least * (1 + ALIKE):
         return member
-    steps = max(1, round(member.steps * seconds / member.seconds))
+    steps = max(1, round(member.steps * least / effort))
     return Member.of(workshop, member.name, member.seed, workshop.run(member.name, member.seed, steps))
 
 
