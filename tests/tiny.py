@@ -4,7 +4,11 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from stratiform.core.model import LatentModel
 from stratiform.data.config import DataConfig
+from stratiform.data.source import load
 from stratiform.models import MODELS
 from stratiform.models.parts import Network
 from stratiform.training.loop import train
@@ -38,3 +42,21 @@ def train_tiny(folder: Path, training: dict[str, Any], started: Event | None = N
     """For a process of its own, which says when its steps begin."""
     recipe = tiny(training)
     train(recipe, Run.create(folder, recipe), lambda event: started and started.set())
+
+
+def untrained(folder: Path, recipe: Recipe, gain: float = 1.5) -> Path:
+    """A run with the weights that training begins with, times `gain`, so that all levels show: nothing to wait for."""
+    data, run = load(recipe.data), Run.create(folder, recipe)
+    torch.manual_seed(0)
+    model = recipe.model.build(data.spec)
+    run.begin(data)
+    run.write_weights(scaled(model, gain), 0)
+    return folder
+
+
+@torch.no_grad()
+def scaled(model: LatentModel, gain: float) -> LatentModel:
+    """The model, every parameter times `gain`."""
+    for parameter in model.parameters():
+        parameter.mul_(gain)
+    return model

@@ -18,14 +18,16 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import images as files
-from stratiform.cli import main
 from stratiform.explorer import strict
 from stratiform.explorer.app import application
 from stratiform.explorer.attached import attached
 from stratiform.explorer.limits import Limits
+from stratiform.models.chain import Chain
+from stratiform.models.hvae import HVAE
+from stratiform.models.pixelcnn import PixelCNN
 from stratiform.training.run import Run, load
-from system.conftest import TINY, Say
-from system.test_inpaint import SMALL
+from system.conftest import Say
+from tiny import scaled, tiny, untrained
 
 A = "AAMPEBAEAAAACw4IBQsAAAAEEAYADgMAAAANEBAQAwAAAAEJCgsFAAAAAwAADwcAAAAJDgUKCAAAAAgNDxAFAA"
 B = strict.unpacked(bytes(range(16)) * 4)
@@ -35,18 +37,15 @@ Body = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def pixels(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("runs") / "pixels"
-    assert main(["train", "pixelcnn-digits", "--run", str(run), *SMALL]) == 0
-    return run
+    model = PixelCNN(width=8, blocks=1, kernel=3)
+    return untrained(tmp_path_factory.mktemp("runs") / "pixels", tiny(model=model), gain=0.5)
 
 
 @pytest.fixture(scope="module")
 def chain(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three levels of 5, 3 and 1 units, each prior depending on the level above."""
-    run = tmp_path_factory.mktemp("runs") / "chain"
-    fewer = [word for word in TINY if "network" not in word]
-    assert main(["train", "hvae-digits", "--run", str(run), "--model.latents", "5", "3", "1", *fewer]) == 0
-    return run
+    model = HVAE(latents=(5, 3, 1), network=Chain(hidden=(16, 8)))
+    return untrained(tmp_path_factory.mktemp("runs") / "chain", tiny(model=model))
 
 
 @pytest.fixture(scope="module")
@@ -229,10 +228,7 @@ def test_weights_that_change_are_read_again(copied: Path) -> None:
     app = application(attached([copied]))
     with TestClient(app, base_url="http://localhost") as client:
         before, version = picture(client, {}, "copied"), client.get("/api/runs/copied").json()["version"]
-        model = load(copied).model
-        for parameter in model.parameters():
-            parameter.mul_(1.5)
-        Run.open(copied).write_weights(model, 7)
+        Run.open(copied).write_weights(scaled(load(copied).model, 1.5), 7)
         assert not np.array_equal(before, picture(client, {}, "copied"))
         told = client.get("/api/runs/copied").json()
         assert told["version"] != version and told["step"] == 7
@@ -437,7 +433,8 @@ def test_a_port_that_is_taken_is_told(say: Say, trained: Path) -> None:
     assert said.status == 1 and "choose another --port" in said.err
 
 
-def test_another_source_is_refused_where_it_does_not_fit(trained: Path) -> None:
-    with TestClient(application(attached([trained], "glyphs")), base_url="http://localhost") as client:
+def test_another_source_is_refused_where_it_does_not_fit(trained: Path, tmp_path: Path) -> None:
+    other = files.write_folder(tmp_path / "other", {f"{i}.png": files.noise(i, (5, 5)) for i in range(4)})
+    with TestClient(application(attached([trained], str(other))), base_url="http://localhost") as client:
         answer = client.get("/api/runs/trained/codes")
         assert answer.status_code == 400 and "--source" in answer.json()["error"]

@@ -13,25 +13,25 @@ from urllib.parse import unquote
 import axe_playwright_python
 import numpy as np
 import pytest
-import torch
 import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import images as files
-from stratiform.cli import main
 from stratiform.explorer import strict
 from stratiform.explorer.app import application
 from stratiform.explorer.attached import Attached, attached
 from stratiform.explorer.limits import Limits
 from stratiform.explorer.picture import encoder, picture, shown
 from stratiform.explorer.view import View
+from stratiform.models.chain import Chain
+from stratiform.models.hvae import HVAE
 from stratiform.models.matnet import MatNet, Modules
-from stratiform.training.loop import train
-from stratiform.training.run import Run, load
-from system.conftest import TINY
-from system.test_inpaint import SMALL
-from tiny import tiny
+from stratiform.models.parts import Network
+from stratiform.models.pixelcnn import PixelCNN
+from stratiform.models.vlae import VLAE
+from stratiform.training.run import load
+from tiny import scaled, tiny, untrained
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
@@ -44,15 +44,15 @@ TOP_THREE = strict.unpacked(bytes([255] * 3 + [0] * 5))
 def runs(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Attached]:
     """Three levels of two units; three of 5, 3 and 1; pixel after pixel; levels of positions."""
     folder = tmp_path_factory.mktemp("runs")
-    longer = [word for word in TINY if "steps" not in word and "every" not in word]
-    assert main(["train", "vlae-digits", "--run", str(folder / "ladder"), *longer, "--training.steps=80"]) == 0
-    fewer = [word for word in longer if "network" not in word]
-    chain = ["train", "hvae-digits", "--run", str(folder / "chain"), "--model.latents", "5", "3", "1"]
-    assert main([*chain, *fewer, "--training.steps=60"]) == 0
-    assert main(["train", "pixelcnn-digits", "--run", str(folder / "pixels"), *SMALL]) == 0
-    maps = MatNet(latent=2, units=(1, 1), network=Modules(depth=(1, 1), channels=(4, 4), stem=3, hidden=8))
-    train(recipe := tiny({"steps": 30}, model=maps), Run.create(folder / "maps", recipe), lambda event: None)
-    return attached([folder / name for name in ("ladder", "chain", "pixels", "maps")])
+    models = {
+        "ladder": VLAE(network=Network(kind="dense", hidden=16)),
+        "chain": HVAE(latents=(5, 3, 1), network=Chain(hidden=(16, 8))),
+        "pixels": PixelCNN(width=8, blocks=1, kernel=3),
+        "maps": MatNet(latent=2, units=(1, 1), network=Modules(depth=(1, 1), channels=(4, 4), stem=3, hidden=8)),
+    }
+    for name, model in models.items():
+        untrained(folder / name, tiny(model=model), gain=0.5 if name == "pixels" else 1.5)
+    return attached([folder / name for name in models])
 
 
 @pytest.fixture(scope="module")
@@ -389,11 +389,7 @@ def test_the_python_and_the_files_are_taken_away(opened: Open, runs: dict[str, A
 def test_new_weights_are_shown_without_a_reload(opened: Open, runs: dict[str, Attached]) -> None:
     page = opened("chain")
     before = seen(page)
-    model = load(runs["chain"].run).model
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(1.3)
-    runs["chain"].run.write_weights(model, 61)
+    runs["chain"].run.write_weights(scaled(load(runs["chain"].run).model, 1.3), 61)
     page.get_by_text("new weights, of step 61").wait_for()
     until(page, "document.querySelector('#subtitle').textContent.includes('61')")
     assert not np.array_equal(seen(page), before)

@@ -10,7 +10,7 @@ import { canonical } from "./store.js";
 
 const SLIDERS = 8; // most active units that get one
 const DRAWS = 8;
-const CELLS = 11; // pictures along each side of a pad
+const CELLS = 9; // pictures along each side of a pad
 
 const rounded = (value) => Math.round(value * 1000) / 1000;
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);

@@ -39,6 +39,9 @@ class Page {
       { class: "over" },
       el("h2", { id: "levels-title" }, this.panels.length > 1 ? "The levels, from the top down" : "The level"),
       this.bits,
+      this.about.levels.some((level) => level.headline) || !this.panels.length
+        ? null
+        : el("p", { class: "faint unmeasured" }, "What each level knows and controls is not measured yet: ", el("code", {}, `stratiform levels ${this.about.path}`)),
       el("div", { class: "colouring" }, el("label", { for: "colour" }, "Codes coloured by "), this.colour, this.legend),
     );
     const levels = el("section", { class: "levels", id: "levels", tabindex: "-1", "aria-labelledby": "levels-title" }, over, ...this.panels.map((panel) => panel.section));

@@ -19,7 +19,7 @@ export class Own {
       "section",
       { class: "card own", "aria-labelledby": "own-title" },
       el("h2", { id: "own-title" }, "Your images"),
-      el("p", { class: "faint" }, "Drop or paste an image anywhere on the page, or:"),
+      el("p", { class: "faint" }, "Drop or paste one anywhere, or take one:"),
       el("div", { class: "slots" }, this.slots.a.element, page.about.levels.length ? this.slots.b.element : null),
     );
     addEventListener("dragover", (event) => event.preventDefault());
@@ -43,7 +43,7 @@ export class Own {
       input.value = "";
     });
     const { spec, paper } = this.page.about;
-    const clear = button("Remove", () => this.set(letter, ""), { "aria-label": `Remove image ${name}` });
+    const clear = button("×", () => this.set(letter, ""), { "aria-label": `Remove image ${name}` });
     const element = el(
       "div",
       { class: "slot", "data-slot": letter, role: "group", "aria-label": `Image ${name}` },
@@ -51,7 +51,7 @@ export class Own {
       el(
         "div",
         { class: "buttons" },
-        button("From data", () => this.choose(letter), { "aria-label": `Image ${name} from the data` }),
+        button("Data", () => this.choose(letter), { "aria-label": `Image ${name} from the data` }),
         button("Draw", () => sketch(spec, paper, (blob) => this.file(letter, blob)), { "aria-label": `Draw image ${name}` }),
         button("File", () => input.click(), { "aria-label": `Image ${name} from a file` }),
         clear,
@@ -251,6 +251,6 @@ function strangeness(scores) {
   const share = (score) => `${Math.round(100 * score.above)} %`;
   const words = `Less likely than ${share(plain)} of ${plain.of} images of the data.`;
   if (!ratios.length) return words;
-  const each = ratios.map((score) => `${score.name.replace("llr_", "above level ")}: ${share(score)}`);
-  return `${words} By likelihood ratios, stranger than (${each.join("; ")}).`;
+  const each = ratios.map((score) => `${share(score)} (levels above ${score.name.replace("llr_", "")})`);
+  return `${words} By the likelihood ratio of its upper levels, stranger than ${each.join(", ")}.`;
 }

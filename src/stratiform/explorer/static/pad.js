@@ -6,7 +6,7 @@ import { show, split } from "./pixels.js";
 
 export const REACH = 3; // standard deviations of the prior that a pad shows
 
-const TOLD = 0.35; // share of the codes' variance between classes above which their names are written on the pad
+const TOLD = 0.45; // share of the codes' variance between classes above which their names are written on the pad
 
 const clamp = (value) => Math.min(Math.max(value, -REACH), REACH);
 
@@ -93,6 +93,7 @@ export class Pad {
   // What lies behind: codes [[x, y], ...] coloured by a factor, or a grid of pictures, or nothing.
   behind({ points = this.points, factor = this.factor, swept = this.swept }) {
     Object.assign(this, { points, factor, swept });
+    this.element.classList.toggle("pictures", !!this.swept);
     this.draw();
   }
 
@@ -167,7 +168,8 @@ export class Pad {
     images.forEach((image, i) => {
       const cell = show(document.createElement("canvas"), image, told.shape.slice(1));
       const [across, down] = [i % columns, Math.floor(i / columns)];
-      pen.drawImage(cell, (across * width) / columns, (down * height) / rows, width / columns, height / rows);
+      const gap = 1.5;
+      pen.drawImage(cell, (across * width) / columns + gap, (down * height) / rows + gap, width / columns - 2 * gap, height / rows - 2 * gap);
     });
   }
 }

@@ -99,10 +99,9 @@ export class Neighbours {
     this.element = el(
       "section",
       { class: "card", "aria-labelledby": "neighbours-title" },
-      el("h2", { id: "neighbours-title" }, "Neighbours"),
+      el("div", { class: "heading" }, el("h2", { id: "neighbours-title" }, "Neighbours"), button("Others", () => this.others())),
       this.note,
       this.strip,
-      group("Neighbours", button("Others", () => this.others())),
     );
     this.later = new Later((view, signal) => this.draw(view, signal), (error) => page.trouble(error), 250);
   }

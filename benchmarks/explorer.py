@@ -1,0 +1,206 @@
+"""The explorer under a hand and under a crowd.
+
+Drag: a pad is dragged in headless Chromium, from each movement of the pointer to the frame that shows its pixels. The
+newest movement wins: how many were overtaken, and so never drawn, is told. Crowd: clients that each ask for the next
+picture as soon as they have the last one, and every tenth time for eight neighbours: errors, pictures a second, and
+the server's memory at a tenth of the time and at its end.
+
+Without a run: VLAE as in the recipe vlae-mnist on 28 x 28 images, and MatNet as it is by default on 32 x 32 in colour,
+both with the weights that training begins with; how fast they are does not depend on the weights.
+
+    python benchmarks/explorer.py [RUN ...] [--moves 200] [--clients 30] [--seconds 60] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import platform
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import torch
+from playwright.sync_api import sync_playwright
+
+from stratiform.data.config import DataConfig
+from stratiform.data.source import load
+from stratiform.models import Model
+from stratiform.models.matnet import MatNet
+from stratiform.recipes import RECIPES
+from stratiform.training.recipe import Recipe
+from stratiform.training.run import Run
+
+LISTEN = """() => {
+  const canvas = document.querySelector("canvas.live");
+  const moved = new Map();
+  window.late = [];
+  window.moves = 0;
+  addEventListener("pointermove", (event) => {
+    window.moves += 1;
+    window.last = event.timeStamp;
+  }, true);
+  const fetched = window.fetch;
+  window.fetch = (path, options) => {
+    if (path.endsWith("/picture")) moved.set(JSON.stringify(JSON.parse(options.body).view), window.last);
+    return fetched(path, options);
+  };
+  new MutationObserver(() => {
+    const then = moved.get(canvas.dataset.view);
+    if (then !== undefined) requestAnimationFrame(() => window.late.push(performance.now() - then));
+  }).observe(canvas, { attributes: true, attributeFilter: ["data-view"] });
+}"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", type=Path)
+    parser.add_argument("--moves", type=int, default=200)
+    parser.add_argument("--clients", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--json", action="store_true")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        runs = chosen.runs or [
+            untrained(Path(folder), "vlae", RECIPES["vlae-mnist"].recipe.model, (28, 28)),
+            untrained(Path(folder), "matnet", MatNet(), (32, 32, 3)),
+        ]
+        with served(runs) as (address, process):
+            found = [
+                {"run": run.name, **drag(address, run.name, chosen.moves)}
+                | crowd(address, run.name, process, chosen.clients, chosen.seconds)
+                for run in runs
+            ]
+    if chosen.json:
+        print(json.dumps(found))
+        return
+    print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}")
+    for told in found:
+        print("\n".join(f"{name.replace('_', ' '):>28}  {value}" for name, value in told.items()), end="\n\n")
+
+
+def untrained(folder: Path, name: str, model: Model, shape: tuple[int, ...]) -> Path:
+    """A run on images of noise, with the weights that training begins with."""
+    file = folder / f"{name}.npz"
+    np.savez(file, images=np.random.default_rng(0).integers(0, 256, (600, *shape), np.uint8))
+    recipe = Recipe(name=name, model=model, data=DataConfig(source=str(file)))
+    data, run = load(recipe.data, folder), Run.create(folder / name, recipe)
+    torch.manual_seed(0)
+    run.begin(data)
+    run.write_weights(recipe.model.build(data.spec), 0)
+    return run.path
+
+
+@contextmanager
+def served(runs: list[Path]) -> Iterator[tuple[str, int]]:
+    """Its address, and the process."""
+    command = [sys.executable, "-m", "stratiform", "explore", *map(str, runs), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().split()[1], server.pid
+        finally:
+            server.terminate()
+
+
+def drag(address: str, run: str, moves: int) -> dict[str, Any]:
+    """Milliseconds from a movement of the pointer to the frame with its pixels."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(f"{address}#run={run}")
+        page.wait_for_selector("canvas.live[data-view]")
+        page.get_by_text("bits per image").first.wait_for(timeout=300_000)
+        page.wait_for_timeout(5000)  # strips, factors: what is asked for once
+        page.evaluate(LISTEN)
+        box = page.locator(".pad").first.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+        page.mouse.down()
+        for i in range(moves):
+            angle = 0.1 * i
+            across, up = 0.5 + 0.3 * np.cos(angle), 0.5 + 0.3 * np.sin(angle)
+            page.mouse.move(box["x"] + across * box["width"], box["y"] + up * box["height"])
+            page.wait_for_timeout(16)
+        page.mouse.up()
+        page.wait_for_timeout(1000)
+        late, made = page.evaluate("[window.late, window.moves]")
+        browser.close()
+    return {
+        "drag_median_ms": round(statistics.median(late), 1),
+        "drag_95th_percentile_ms": round(float(np.percentile(late, 95)), 1),
+        "movements": made,
+        "drawn": len(late),
+    }
+
+
+def crowd(address: str, run: str, process: int, clients: int, seconds: float) -> dict[str, Any]:
+    """Answers, errors and memory while so many clients ask without pause."""
+    answers: list[list[float]] = [[] for _ in range(clients)]
+    errors: list[str] = []
+    end = time.monotonic() + seconds
+    asking = [
+        threading.Thread(target=client, args=(address, run, i, end, answers[i], errors), daemon=True)
+        for i in range(clients)
+    ]
+    for thread in asking:
+        thread.start()
+    time.sleep(0.1 * seconds)
+    early = resident(process)
+    for thread in asking:
+        thread.join()
+    took = [each for own in answers for each in own]
+    return {
+        "clients": clients,
+        "seconds": seconds,
+        "answers": len(took),
+        "answers_per_second": round(len(took) / seconds, 1),
+        "answer_median_ms": round(1000 * statistics.median(took), 1),
+        "errors": len(errors),
+        "first_error": errors[0] if errors else None,
+        "memory_at_a_tenth_mib": early,
+        "memory_at_the_end_mib": resident(process),
+    }
+
+
+def client(address: str, run: str, seed: int, end: float, took: list[float], errors: list[str]) -> None:
+    """Asks for one picture after another over one connection."""
+    draw = random.Random(seed)
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+    while time.monotonic() < end:
+        several = draw.random() < 0.1
+        body = json.dumps({"view": {"seed": draw.randrange(10**6)}} | ({"count": 8} if several else {}))
+        began = time.monotonic()
+        try:
+            path = f"/api/runs/{run}/{'neighbours' if several else 'picture'}"
+            connection.request("POST", path, body, {"content-type": "application/json"})
+            answer = connection.getresponse()
+            content = answer.read()
+            if answer.status != 200:
+                errors.append(content.decode())
+        except OSError as error:
+            errors.append(repr(error))
+            connection.close()
+        took.append(time.monotonic() - began)
+
+
+def resident(process: int) -> int:
+    """MiB of memory that a process holds."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) // 1024
+
+
+if __name__ == "__main__":
+    main()
