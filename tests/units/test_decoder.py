@@ -7,9 +7,12 @@ import torch
 from torch import Generator, nn
 
 import known
-from stratiform.core.decoder import Factorised, Head
+from stratiform.core.decoder import Autoregressive, Factorised, Head
+from stratiform.core.hierarchy import from_prior
 from stratiform.distributions import Bernoulli, Binned, Density, Likelihood
 from stratiform.errors import UserError
+from stratiform.models.chain import Chain
+from stratiform.models.hvae import HVAE
 from stratiform.spec import ImageSpec
 
 COLOUR = ImageSpec(3, 4, 5, 256)
@@ -53,6 +56,31 @@ def test_the_data_decides_between_masses_and_densities() -> None:
     assert binary.outputs == 1 and not list(binary.parameters())
     with pytest.raises(UserError, match="'bernoulli' is no distribution for data of 256 levels"):
         Head(Likelihood(name="bernoulli"), COLOUR)
+
+
+def test_training_can_start_from_the_mean_image() -> None:
+    """A network that says nothing gives the mean of the first batch, and every pixel of it goes on learning."""
+    spec = ImageSpec(1, 2, 2, 2)
+    likelihood = Likelihood(name="bernoulli", start="mean")
+    model = HVAE(latents=(2,), network=Chain(hidden=(8,)), likelihood=likelihood).build(spec)
+    head, last = model.decoder.head, model.decoder.network[-1][0]
+    nn.init.zeros_(last.weight), nn.init.zeros_(last.bias)
+    x = torch.tensor([[1.0, 0.0], [1.0, 1.0]]).repeat(7, 1, 1, 1)
+    x[0, 0, 1, 1] = 0.0
+    model.initialise(x)
+    expected = torch.tensor([[7.5, 0.5], [7.5, 6.5]]) / 8
+    assert torch.allclose(model.decode(5, from_prior()).mean, expected.expand(5, 1, 2, 2))
+    model(x).log_px.sum().backward()
+    assert head.start.grad.abs().min() > 0
+    assert Head(Likelihood(name="bernoulli"), spec).start is None
+
+
+def test_where_there_is_no_mean_image_to_start_from_it_is_said() -> None:
+    with pytest.raises(UserError, match="'softmax' has no mean to start from"):
+        Likelihood(name="softmax", start="mean")
+    head = Head(Likelihood(name="bernoulli", start="mean"), ImageSpec(1, 2, 2, 2))
+    with pytest.raises(UserError, match="start from the network"):
+        Autoregressive(nn.Identity(), head, (1, 2, 2))
 
 
 def test_half_precision_stays_in_the_network() -> None:

@@ -13,6 +13,7 @@ from torch import Generator, Tensor, nn
 
 from stratiform.distributions import HEADS, Bernoulli, Density, Image, Likelihood, total
 from stratiform.distributions.tools import at_least_float, clamp_log_scale
+from stratiform.errors import UserError
 from stratiform.spec import ImageSpec
 
 
@@ -34,6 +35,7 @@ class Head(nn.Module):
         likelihood.check(spec.bins)
         self.likelihood, self.channels, self.bins = likelihood, spec.channels, spec.bins
         self.kind = HEADS[likelihood.name]
+        self.start = nn.Parameter(torch.zeros(spec.shape)) if likelihood.start == "mean" else None
         if self.kind.raw is not None:
             self.outputs = self.kind.raw.outputs(spec.channels, spec.bins or 0, likelihood.mixtures)
             each = self.outputs // spec.channels
@@ -55,7 +57,7 @@ class Head(nn.Module):
         if self.kind.raw is not None:
             assert self.bins is not None  # by Likelihood.check
             return self.kind.raw.make(raw, self.channels, self.bins)
-        location = raw[:, : self.channels]
+        location = raw[:, : self.channels] if self.start is None else raw[:, : self.channels] + self.start
         if self.kind.binned is None:
             return Bernoulli(location)
         log_scale = self.log_scale.to(raw.dtype)
@@ -66,6 +68,15 @@ class Head(nn.Module):
             assert self.kind.density is not None  # by Likelihood.check
             return Density(self.kind.density, location, log_scale)
         return self.kind.binned(location, log_scale, self.bins)
+
+    @torch.no_grad()
+    def begin(self, x: Tensor) -> None:
+        """A bias per pixel, where there is one: the logit of the mean of x [B, C, H, W] (Burda et al. 2016).
+
+        As if half an image more were all white, half a one all black, so that no pixel starts out certain.
+        """
+        if self.start is not None:
+            self.start.copy_(torch.logit((x.sum(0) + 0.5) / (len(x) + 1)))
 
 
 class Decoder(nn.Module, ABC):
@@ -202,6 +213,10 @@ class Autoregressive(Decoder):
 
     def __init__(self, net: CausalNet, head: Head, shape: tuple[int, int, int]) -> None:
         super().__init__()
+        if head.start is not None:
+            raise UserError(
+                "pixels drawn one after the other start from the network; leave out model.likelihood.start"
+            )
         self.net, self.head, self.shape = net, head, shape
 
     def forward(self, h: Tensor) -> Image:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stratiform.core.decoder import Decoder
+from stratiform.core.decoder import Decoder, Head
 from stratiform.core.hierarchy import Draw, Guide, Hierarchy, Pick, from_prior, given
 from stratiform.core.latent import Latent, Terms
 from stratiform.core.posterior import Posterior, mean, replay, sample
@@ -95,7 +95,10 @@ class LatentModel(nn.Module):
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:
-        """Sets what takes its first scale from data (`from_data`: weight normalisation) on x [B, C, H, W]."""
+        """Sets what training starts from on x [B, C, H, W]: the mean image, and scales from data (`from_data`)."""
+        for module in self.decoder.modules():
+            if isinstance(module, Head):
+                module.begin(x)
         fresh: list[Any] = [module for module in self.modules() if hasattr(module, "from_data")]
         if not fresh:
             return

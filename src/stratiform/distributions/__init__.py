@@ -81,12 +81,17 @@ class Likelihood:
     """learn one scale for all, one per channel, or let the network give one per pixel and channel"""
     mixtures: int = 10
     """components of a mixture"""
+    start: Literal["network", "mean"] = "network"
+    """where training starts from: what the network gives, or the mean image of the first batch, pixel by pixel; not of
+    softmax and mixture, nor of pixels drawn one after the other"""
     density: bool = False
     """train the plain density on quantised images, as the reference VLAE does; evaluation is binned all the same"""
 
     def __post_init__(self) -> None:
         if self.name not in HEADS:
             raise UserError(f"likelihood {self.name!r} is unknown; choose one of {', '.join(HEADS)}")
+        if self.start == "mean" and HEADS[self.name].raw is not None:
+            raise UserError(f"likelihood {self.name!r} has no mean to start from; leave out --model.likelihood.start")
         if not self.scale > 0.0:
             raise UserError(f"the likelihood's scale is {self.scale}; it must be above 0, for instance 0.125")
 

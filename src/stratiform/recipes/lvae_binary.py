@@ -24,7 +24,7 @@ from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
 
 UNITS = (64, 32, 16, 8, 4)
 NETWORK = Chain(hidden=(512, 256, 128, 64, 32))
-BERNOULLI = Likelihood(name="bernoulli")
+BERNOULLI = Likelihood(name="bernoulli", start="mean")
 
 
 def _entry(name: str, model: HVAE | LVAE, source: str, about: str, use_when: str) -> Entry:
