@@ -38,11 +38,17 @@ def test_density_is_symmetric_and_the_slope_of_the_survival(family: Family, t: f
 
 @families
 @quick
-@given(middle=st.floats(0.0, 50.0), width=st.floats(1e-6, 20.0))
-def test_interval_is_a_difference_of_survivals(family: Family, middle: float, width: float) -> None:
-    lower = number(middle - width / 2.0)
-    masses = torch.stack([family.log_interval(lower, number(width)), family.log_survival(lower + width)])
-    assert masses.logsumexp(0).item() == pytest.approx(family.log_survival(lower).item(), rel=1e-9, abs=1e-9)
+@given(middle=st.floats(-50.0, 50.0), half=st.floats(1e-6, 10.0))
+def test_the_mass_of_a_bin_and_what_lies_on_either_side_are_all_there_is(
+    family: Family, middle: float, half: float
+) -> None:
+    below, above, both = family.log_masses(number(middle), number(half))
+    assert below.item() == pytest.approx(family.log_survival(number(-middle - half)).item(), rel=1e-12)
+    assert above.item() == pytest.approx(family.log_survival(number(middle - half)).item(), rel=1e-12)
+    smaller, other = (below, above) if middle < 0 else (above, below)  # the tail that the bin is in, the bin included
+    beyond = family.log_survival(number(abs(middle) + half))
+    assert torch.stack([both, beyond]).logsumexp(0).item() == pytest.approx(smaller.item(), rel=1e-9, abs=1e-9)
+    assert both.item() <= min(smaller.item(), other.item()) + 1e-12
 
 
 @quick

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from stratiform.nn import pixelcnnpp
 from stratiform.nn.causal import Conditions, Form, Normed, Site
 from stratiform.nn.pixelcnnpp import PixelCNNpp
-from stratiform.nn.shifted import Map, concat_elu, drop, padded, shift_down, shift_right
+from stratiform.nn.shifted import Map, concat_elu, drop, gate, padded, shift_down, shift_right
 
 FEATURES = 3  # of f(z)
 SIZES = [(1, 1), (2, 2), (1, 6), (5, 1), (3, 5), (8, 8), (9, 6)]
@@ -326,9 +326,22 @@ def test_dropout_keeps_each_feature_with_its_probability_and_the_mean_of_all(rat
     assert torch.equal(x.grad, dropped.detach())
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_dropout_is_of_every_floating_type(dtype: torch.dtype) -> None:
+    dropped = drop(torch.full((10_001,), 3.0, dtype=dtype), 0.5)
+    assert dropped.dtype == dtype and dropped.unique().tolist() == [0.0, 6.0]
+    assert (dropped != 0).double().mean().item() == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(("rate", "kept"), [(1e-9, 1.0), (0.25, 0.75), (1 - 1e-9, 0.0)])
+def test_bits_of_dropout_at_either_end(rate: float, kept: float) -> None:
+    assert (drop(torch.ones(10_000), rate) != 0).double().mean().item() == pytest.approx(kept, abs=0.02)
+
+
 def test_bits_of_dropout_do_not_repeat_within_the_numbers_they_come_from() -> None:
-    kept = (drop(torch.ones(40_000), 0.5) != 0).double().view(-1, 4) - 0.5
-    assert (4 * kept.T @ kept / len(kept) - torch.eye(4)).abs().max() < 4 / len(kept) ** 0.5
+    """A word of 64 bits decides for 63 features, each in a part of its own."""
+    kept = (drop(torch.ones(63 * 10_000), 0.5) != 0).double()[: 63 * 9_999].view(63, -1) - 0.5
+    assert (4 * kept @ kept.T / kept.shape[1] - torch.eye(63)).abs().max() < 5 / kept.shape[1] ** 0.5
     torch.manual_seed(5)
     again = drop(torch.ones(1000), 0.5)
     torch.manual_seed(5)
@@ -341,6 +354,35 @@ def test_bits_of_dropout_do_not_repeat_within_the_numbers_they_come_from() -> No
 def test_concat_elu() -> None:
     x = torch.randn(2, 3, 4, 5)
     assert torch.allclose(concat_elu(x), torch.cat([F.elu(x), F.elu(-x)], 1), rtol=0, atol=1e-12)
+
+
+def test_gradients_of_concat_elu_and_of_weight_normalised_convolutions_are_derivatives() -> None:
+    x = torch.randn(2, 3, 4, 5, requires_grad=True)
+    assert torch.autograd.gradcheck(concat_elu, x)
+    for layer in (Normed(3, 2, (2, 3), padding=(1, 1, 1, 0)), Normed(3, 2, (2, 2), stride=2, transposed=True)):
+        parameters = dict(layer.named_parameters())
+        assert torch.autograd.gradcheck(
+            lambda x, *values, layer=layer, names=tuple(parameters): torch.func.functional_call(
+                layer, dict(zip(names, values, strict=True)), (x,)
+            ),
+            (x, *parameters.values()),
+        )
+
+
+def test_weights_are_g_v_over_the_length_of_v_per_output() -> None:
+    for transposed in (False, True):
+        layer = Normed(3, 4, (2, 3), transposed=transposed)
+        nn.init.normal_(layer.g)
+        for output, g in enumerate(layer.g):
+            w, v = ((t[:, output] if transposed else t[output]) for t in (layer.weight, layer.v))
+            assert torch.allclose(w, g * v / v.square().sum().sqrt(), rtol=0, atol=1e-12)
+
+
+def test_a_gate_halves_the_channels_whatever_their_order_in_memory() -> None:
+    x = torch.randn(2, 6, 4, 5)
+    a, b = x.chunk(2, 1)
+    for features in (x, x.contiguous(memory_format=torch.channels_last)):
+        assert torch.allclose(gate(features), a * torch.sigmoid(b), rtol=0, atol=1e-12)
 
 
 def test_shifts_move_by_one_and_let_in_zeros() -> None:

@@ -1,7 +1,7 @@
 """Symmetric location-scale families in standard units, t = (value - mean) / scale, exact in every tail.
 
-Each family answers four questions, and `image.py` makes both densities and binned likelihoods of them. `interval` is
-folded: by symmetry only lower + width / 2 >= 0 is asked for, so that no two masses near 1 are ever subtracted.
+Each family answers four questions, and `image.py` makes both densities and binned likelihoods of them. By symmetry a
+bin is moved to the upper side before its mass is taken, so that no two masses near 1 are ever subtracted.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Family(Protocol):
         """log P(T > t)"""
         ...
 
-    def log_interval(self, lower: Tensor, width: Tensor) -> Tensor:
-        """log P(lower < T < lower + width), for lower + width / 2 >= 0"""
+    def log_masses(self, middle: Tensor, half: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """log P(T < middle + half), log P(T > middle - half), log P(both): of a bin 2 half wide."""
         ...
 
     def quantile(self, u: Tensor) -> Tensor:
@@ -48,11 +48,13 @@ class Laplace:
     def log_survival(self, t: Tensor) -> Tensor:
         return torch.where(t > 0, -t - LOG_2, torch.log1p(-0.5 * torch.exp(t.clamp(max=0.0))))
 
-    def log_interval(self, lower: Tensor, width: Tensor) -> Tensor:
+    def log_masses(self, middle: Tensor, half: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        lower, width = middle.abs() - half, 2.0 * half
         beyond = -lower - LOG_2 + log1mexp(width)  # both ends on one side of the mode
         below, above = lower.clamp(max=0.0), (lower + width).clamp(min=0.0)
         around = torch.log(-0.5 * (torch.expm1(below) + torch.expm1(-above)))
-        return torch.where(lower >= 0, beyond, around)
+        both = torch.where(lower >= 0, beyond, around)
+        return self.log_survival(-middle - half), self.log_survival(middle - half), both
 
     def quantile(self, u: Tensor) -> Tensor:
         centred = u - 0.5
@@ -69,9 +71,10 @@ class Normal:
         log_survival: Tensor = torch.special.log_ndtr(-t)
         return log_survival
 
-    def log_interval(self, lower: Tensor, width: Tensor) -> Tensor:
-        from_lower, from_upper = self.log_survival(lower), self.log_survival(lower + width)
-        return from_lower + log1mexp(from_lower - from_upper)
+    def log_masses(self, middle: Tensor, half: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        from_lower, from_upper = self.log_survival(middle.abs() - half), self.log_survival(middle.abs() + half)
+        both = from_lower + log1mexp(from_lower - from_upper)
+        return self.log_survival(-middle - half), self.log_survival(middle - half), both
 
     def quantile(self, u: Tensor) -> Tensor:
         quantile: Tensor = torch.special.ndtri(u)
@@ -79,16 +82,17 @@ class Normal:
 
 
 class Logistic:
-    """F(t) = sigmoid(t); log(sigmoid(b) - sigmoid(a)) = -softplus(-b) - softplus(a) + log(1 - e^(a - b)) for a < b."""
+    """F(t) = sigmoid(t); log(F(b) - F(a)) = log F(b) + log F(-a) + log(1 - e^(a - b)) for a < b."""
 
     def log_density(self, t: Tensor) -> Tensor:
         return F.logsigmoid(t) + F.logsigmoid(-t)
 
     def log_survival(self, t: Tensor) -> Tensor:
-        return -F.softplus(t)
+        return F.logsigmoid(-t)
 
-    def log_interval(self, lower: Tensor, width: Tensor) -> Tensor:
-        return -F.softplus(-lower - width) - F.softplus(lower) + log1mexp(width)
+    def log_masses(self, middle: Tensor, half: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        below, above = F.logsigmoid(half + middle), F.logsigmoid(half - middle)
+        return below, above, below + above + torch.log(-torch.expm1(-2.0 * half))
 
     def quantile(self, u: Tensor) -> Tensor:
         return torch.logit(u)

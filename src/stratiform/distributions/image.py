@@ -103,13 +103,10 @@ class Binned:
     def log_mass(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> the same shape, in nats."""
         shrink = torch.exp(-self.log_scale)
-        offset = (self._centre(x) - self.mean) * shrink
-        width = (self._step() * shrink).expand_as(offset)
-        inner = self.family.log_interval(offset.abs() - 0.5 * width, width)
+        middle, half_bin = (self._centre(x) - self.mean) * shrink, 0.5 * self._step() * shrink
+        lowest, highest, inner = self.family.log_masses(middle, half_bin)
         if self.tails == "cut":
             return inner
-        lowest = self.family.log_survival(-offset - 0.5 * width)
-        highest = self.family.log_survival(offset - 0.5 * width)
         half = 0.5 / (self.bins - 1)
         return torch.where(x < half, lowest, torch.where(x > 1.0 - half, highest, inner))
 

@@ -11,7 +11,7 @@ The masses are exact in log space. `dialect="openai"` computes them as the refer
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Literal
@@ -49,25 +49,25 @@ class Mixture:
     def from_raw(cls, raw: Tensor, channels: int, bins: int, dialect: Literal["exact", "openai"] = "exact") -> Mixture:
         """A network's outputs [B, P, H, W] with P = `outputs(channels, K)`: pi, m, log s, a."""
         k, pairs = raw.shape[1] // outputs(channels, 1), channels * (channels - 1) // 2
-        ends = [k, k + k * channels, k + 2 * k * channels]
-
-        def part(first: int, after: int | None, each: int) -> Tensor:
-            return raw[:, first:after].reshape(len(raw), k, each, *raw.shape[2:])
-
+        each = [1, channels, channels, pairs]
+        logits, means, log_scales, couplings = (
+            torch.unflatten(part, 1, (k, n))
+            for part, n in zip(torch.split(raw.contiguous(), [k * n for n in each], 1), each, strict=True)
+        )
         return cls(
-            logits=raw[:, :k],
-            means=part(ends[0], ends[1], channels),
-            log_scales=clamp_log_scale(part(ends[1], ends[2], channels)),
-            couplings=torch.tanh(part(ends[2], None, pairs)),
+            logits=logits[:, :, 0],
+            means=means,
+            log_scales=clamp_log_scale(log_scales),
+            couplings=torch.tanh(couplings),
             bins=bins,
             dialect=dialect,
         )
 
     def log_prob_each(self, x: Tensor) -> Tensor:
-        seen = 2.0 * x[:, None] - 1.0
-        channels = [self._mean(c, seen[:, :, :c]) for c in range(x.shape[1])]
-        masses = MASS[self.dialect](self._binned(torch.stack(channels, 2), self.log_scales), x[:, None])
-        return (self.logits.log_softmax(1) + masses.sum(2)).logsumexp(1)
+        log_p, channels = self.logits.log_softmax(1), torch.split(x, 1, 1)
+        for image, binned in zip(channels, self._channels(channels), strict=True):
+            log_p = log_p + MASS[self.dialect](binned, image)
+        return log_p.logsumexp(1)
 
     def log_prob(self, x: Tensor) -> Tensor:
         return total(self.log_prob_each(x))
@@ -87,18 +87,17 @@ class Mixture:
         parts = (self.logits, self.means, self.log_scales, self.couplings)
         here = Mixture(*(_take(part, component) for part in parts), bins=self.bins)
         drawn: list[Tensor] = []
-        for c in range(self.means.shape[2]):
-            seen = 2.0 * torch.stack(drawn, 2) - 1.0 if drawn else here.means[:, :, :0]
-            drawn.append(value(here._binned(here._mean(c, seen), here.log_scales[:, :, c])))
+        for binned in here._channels(drawn):
+            drawn.append(value(binned))
         return torch.cat(drawn, 1)
 
-    def _mean(self, c: int, seen: Tensor) -> Tensor:
-        """mu_c [B, K, H, W], from the channels before it [B, 1, c, H, W]."""
-        first = c * (c - 1) // 2
-        return self.means[:, :, c] + (self.couplings[:, :, first : first + c] * seen).sum(2)
-
-    def _binned(self, mean: Tensor, log_scale: Tensor) -> Binned:
-        return Binned(Logistic(), 0.5 * (mean + 1.0), log_scale - math.log(2.0), self.bins)
+    def _channels(self, x: Sequence[Tensor]) -> Iterator[Binned]:
+        """Every channel [B, K, H, W] in turn, given those before it, [B, 1, H, W] each, by then in x."""
+        couplings = iter(self.couplings.unbind(2))
+        for c, (mean, log_scale) in enumerate(zip(self.means.unbind(2), self.log_scales.unbind(2), strict=True)):
+            for before in x[:c]:
+                mean = torch.addcmul(mean, next(couplings), 2.0 * before - 1.0)
+            yield Binned(Logistic(), 0.5 * (mean + 1.0), log_scale - math.log(2.0), self.bins)
 
 
 def _take(part: Tensor, component: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 Stepper = Callable[[int, int, Tensor], Tensor]  # (i, j, x) -> [B, P]; core.decoder says what it promises
 Form = Literal["none", "vector", "map"]
+Condition = Tensor | None  # None: nothing is added
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ class Conditions(nn.Module):
             )
             self.maps.append(make)
 
-    def forward(self, h: Tensor) -> list[Tensor]:
+    def forward(self, h: Tensor) -> list[Condition]:
         """Per site [B, channels, H_s, W_s] or [B, channels, 1, 1], ready to be added."""
         if self.form == "none":
-            return [h.new_zeros(1, 1, 1, 1)] * len(self.sites)
+            return [None] * len(self.sites)
         if self.form == "vector":
             return [linear(h)[:, :, None, None] for linear in self.maps]
         scales = [h]
@@ -62,9 +63,32 @@ MakeConditions = Callable[[Sequence[Site]], nn.Module]
 """sites -> a module from f(z) to what is added at each, as `Conditions`."""
 
 
+def plus(x: Tensor, condition: Condition) -> Tensor:
+    """x [B, C, H, W] and the condition, if there is one."""
+    return x if condition is None else x + condition
+
+
+def everywhere(condition: Condition, size: tuple[int, int], like: Tensor) -> Tensor:
+    """A condition at every place, [B, C, H, W]; where there is none zeros, [1, 1, H, W]."""
+    condition = like.new_zeros(1, 1, 1, 1) if condition is None else condition
+    return condition.expand(-1, -1, *size)
+
+
 def unconditional(sites: Sequence[Site]) -> Conditions:
     """Nothing is added."""
     return Conditions(sites, 0, "none")
+
+
+class _Biased(torch.autograd.Function):
+    """Outputs [B, C, H, W] to which a convolution added the bias [C]; its own gradient of that is slow on a CPU."""
+
+    @staticmethod
+    def forward(ctx: Any, outputs: Tensor, bias: Tensor) -> Tensor:
+        return outputs
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        return gradient, gradient.sum((0, 2, 3))
 
 
 class Normed(nn.Module):
@@ -96,16 +120,16 @@ class Normed(nn.Module):
         self.padding, self.stride, self.transposed, self.scale = padding, stride, transposed, scale
         self.from_data = False
         shape = (inputs, outputs) if transposed else (outputs, inputs)
-        self.v = nn.Parameter(0.05 * torch.randn(*shape, *kernel))
+        self.v = nn.Parameter((0.05 * torch.randn(*shape, *kernel)).contiguous(memory_format=torch.channels_last))
         self.g = nn.Parameter(torch.full((outputs,), scale))
         self.b = nn.Parameter(torch.zeros(outputs))
 
     @property
     def weight(self) -> Tensor:
         """w, as torch's convolutions want it: [outputs, inputs, kh, kw], transposed [inputs, outputs, kh, kw]."""
-        across = (0, 2, 3) if self.transposed else (1, 2, 3)
-        length: Tensor = self.g / torch.linalg.vector_norm(self.v, dim=across)
-        return self.v * (length[None, :, None, None] if self.transposed else length[:, None, None, None])
+        v = self.v.transpose(0, 1) if self.transposed else self.v
+        w: Tensor = torch._weight_norm(v.permute(0, 2, 3, 1), self.g[:, None, None, None], 0).permute(0, 3, 1, 2)
+        return w.transpose(0, 1) if self.transposed else w
 
     def forward(self, *parts: Tensor) -> Tensor:
         """[B, inputs, H, W], or parts of it that need not be joined -> [B, outputs, H', W']"""
@@ -117,11 +141,11 @@ class Normed(nn.Module):
 
     def _of(self, parts: Sequence[Tensor], bias: Tensor | None) -> Tensor:
         convolve = F.conv_transpose2d if self.transposed else F.conv2d
-        weights = torch.split(self.weight, [x.shape[1] for x in parts], 0 if self.transposed else 1)
-        outputs = convolve(parts[0], weights[0], bias, self.stride)
+        weights = self.weight.split([x.shape[1] for x in parts], 1) if len(parts) > 1 else [self.weight]
+        outputs = convolve(parts[0], weights[0], None if bias is None else bias.detach(), self.stride)
         for x, weight in zip(parts[1:], weights[1:], strict=True):
-            outputs = outputs + convolve(x, weight, None, self.stride)
-        return outputs
+            outputs += convolve(x, weight, None, self.stride)
+        return outputs if bias is None else _Biased.apply(outputs, bias)
 
     @torch.no_grad()
     def _set(self, parts: Sequence[Tensor]) -> None:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stratiform.nn.causal import MakeConditions, Site, Stepper, unconditional
+from stratiform.nn.causal import Condition, MakeConditions, Site, Stepper, everywhere, plus, unconditional
 from stratiform.nn.masked import (
     Columns,
     Groups,
@@ -56,10 +56,10 @@ class Layer(nn.Module):
         scale(self.vertical, 1.0 if mask == "A" else GATE)
         scale(self.feed, 1.0)
 
-    def forward(self, v: Tensor, h: Tensor, above: Tensor, here: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, v: Tensor, h: Tensor, above: Condition, here: Condition) -> tuple[Tensor, Tensor]:
         """Both stacks, and the conditions of both -> both after the gates, [B, p, H, W]."""
-        v = self.vertical(F.pad(v, (0, 0, self.horizontal.side, 0))) + above
-        h = self.horizontal(h) + self.feed(F.pad(v, (0, 0, 1, -1))) + here
+        v = plus(self.vertical(F.pad(v, (0, 0, self.horizontal.side, 0))), above)
+        h = plus(self.horizontal(h) + self.feed(F.pad(v, (0, 0, 1, -1))), here)
         return gate(v), gate(h)
 
 
@@ -139,7 +139,7 @@ class Steps:
         self.gated = self.all_gated.chunk(len(layers), 1)
         self.later = list(zip(map(at_pixel, between), self.gated, self.gated[1:], self.horizontal[1:], strict=False))
         self.above_gated = [gated.new_zeros(*gated.shape, 1, width) for gated in self.gated]
-        self.conditions = [condition.expand(-1, -1, *size) for condition in net.conditions(h)]
+        self.conditions = [everywhere(condition, size, h) for condition in net.conditions(h)]
 
     @torch.no_grad()
     def __call__(self, i: int, j: int, x: Tensor) -> Tensor:

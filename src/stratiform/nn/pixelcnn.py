@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stratiform.nn.causal import MakeConditions, Site, Stepper, unconditional
+from stratiform.nn.causal import Condition, MakeConditions, Site, Stepper, everywhere, plus, unconditional
 from stratiform.nn.masked import Columns, Groups, Masked, at_pixel, centred, divided, outputs_of, reach, rows_before
 
 RELU = math.sqrt(2.0)  # the gain of He et al. (2015)
@@ -24,8 +24,8 @@ class Block(nn.Module):
         self.across = Masked(hidden, hidden, above=1, side=1, gain=RELU)
         self.out = Masked(hidden, trunk, gain=RELU / math.sqrt(blocks))
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        inner = self.across(F.relu(self.into(F.relu(x)))) + condition
+    def forward(self, x: Tensor, condition: Condition) -> Tensor:
+        inner = plus(self.across(F.relu(self.into(F.relu(x)))), condition)
         change: Tensor = self.out(F.relu(inner))
         return x + change
 
@@ -67,7 +67,7 @@ class PixelCNN(nn.Module):
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
         """x [B, C, H, W] in [0, 1], f(z) -> [B, P, H, W]."""
         condition, *conditions = self.conditions(h)
-        features: Tensor = self.first(centred(x)) + condition
+        features = plus(self.first(centred(x)), condition)
         for block, condition in zip(self.blocks, conditions, strict=True):
             features = block(features, condition)
         for layer in self.head:
@@ -90,7 +90,7 @@ class Steps:
         self.first = Columns(net.first, batch, width)
         self.blocks = [(at_pixel(b.into), Columns(b.across, batch, width), at_pixel(b.out)) for b in blocks]
         self.head = [at_pixel(layer) for layer in head]
-        self.conditions = [condition.expand(-1, -1, *size) for condition in net.conditions(h)]
+        self.conditions = [everywhere(condition, size, h) for condition in net.conditions(h)]
 
     @torch.no_grad()
     def __call__(self, i: int, j: int, x: Tensor) -> Tensor:

@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from stratiform.nn.causal import MakeConditions, Normed, Site, Stepper, unconditional
+from stratiform.nn.causal import Condition, MakeConditions, Normed, Site, Stepper, plus, unconditional
 from stratiform.nn.pixelcnnpp_steps import Steps
-from stratiform.nn.shifted import DOWN, DOWN_RIGHT, Map, concat_elu, drop, padded, shift_down, shift_right
+from stratiform.nn.shifted import DOWN, DOWN_RIGHT, Map, concat_elu, drop, gate, padded, shift_down, shift_right
 
 Streams = tuple[Map, Map]  # u, ul
 
@@ -41,7 +40,7 @@ class Gated(nn.Module):
         self.aside = Normed(2 * filters * aside, filters) if aside else None
         self.leave = shifted(2 * filters, 2 * filters, padding=(0, 0, 0, 0), scale=0.1)
 
-    def forward(self, condition: Tensor, *maps: Map) -> Map:
+    def forward(self, condition: Condition, *maps: Map) -> Map:
         """The condition [B, 2 F, H, W], x, and the maps aside."""
         if not self.recompute:
             return Map(self._features(condition, *maps))
@@ -53,16 +52,14 @@ class Gated(nn.Module):
             )
         )
 
-    def _features(self, condition: Tensor, x: Map, *aside: Map) -> Tensor:
+    def _features(self, condition: Condition, x: Map, *aside: Map) -> Tensor:
         c = self.enter(x.active)
         if self.aside is not None:
             c = c + self.aside(*(m.active for m in aside))
         c = concat_elu(F.pad(c, self.enter.padding))  # padded for `leave` while there is half as much to copy
         if self.training and self.dropout:
             c = drop(c, self.dropout)
-        a, b = (self.leave(c) + condition).chunk(2, 1)
-        features: Tensor = x.features + a * torch.sigmoid(b)
-        return features
+        return x.features + gate(plus(self.leave(c), condition))
 
 
 class Pair(nn.Module):
@@ -73,7 +70,7 @@ class Pair(nn.Module):
         self.u = Gated(filters, DOWN, int(skip), **choices)
         self.ul = Gated(filters, DOWN_RIGHT, 1 + int(skip), **choices)
 
-    def forward(self, streams: Streams, conditions: Iterator[Tensor], skip: Streams | None = None) -> Streams:
+    def forward(self, streams: Streams, conditions: Iterator[Condition], skip: Streams | None = None) -> Streams:
         u, ul = streams
         skip_u, skip_ul = ((), ()) if skip is None else ((skip[0],), (skip[1],))
         u = self.u(next(conditions), u, *skip_u)
@@ -100,7 +97,7 @@ class Scale(nn.Module):
         own, inner = [Site(2 * filters, halvings)], self.between.scale.sites if self.between is not None else []
         self.sites: list[Site] = own * (2 * resnets) + inner + own * (2 * downs)
 
-    def forward(self, streams: Streams, conditions: Iterator[Tensor]) -> Streams:
+    def forward(self, streams: Streams, conditions: Iterator[Condition]) -> Streams:
         skips = [streams]
         for pair in self.up:
             skips.append(pair(skips[-1], conditions))
@@ -120,7 +117,7 @@ class Between(nn.Module):
         double = partial(Normed, filters, filters, stride=2, transposed=True)
         self.double_u, self.double_ul = double((2, 3)), double((2, 2))
 
-    def forward(self, streams: Streams, conditions: Iterator[Tensor]) -> Streams:
+    def forward(self, streams: Streams, conditions: Iterator[Condition]) -> Streams:
         u, ul = (m.features for m in streams)
         height, width = u.shape[2:]
         inner_u, inner_ul = self.scale((Map(self.halve_u(u)), Map(self.halve_ul(ul))), conditions)

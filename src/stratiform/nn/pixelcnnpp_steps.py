@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stratiform.nn.causal import Normed
-from stratiform.nn.shifted import Map, concat_elu, padded, shift_right
+from stratiform.nn.causal import Condition, Normed, everywhere
+from stratiform.nn.shifted import Map, concat_elu, gate, padded, shift_right
 
 if TYPE_CHECKING:
     from stratiform.nn.pixelcnnpp import Between, Gated, Pair, PixelCNNpp, Scale, Start
@@ -89,17 +89,16 @@ class Active:
 class GatedRows:
     """A block of u."""
 
-    def __init__(self, block: Gated, condition: Tensor, batch: int, size: Size) -> None:
+    def __init__(self, block: Gated, condition: Condition, batch: int, size: Size) -> None:
         self.enter, self.leave = Down(block.enter, batch, size[1]), Down(block.leave, batch, size[1])
         self.aside = None if block.aside is None else (last(block.aside.weight), block.aside.b)
-        self.condition = condition.expand(-1, -1, *size)
+        self.condition = everywhere(condition, size, block.leave.b)
 
     def row(self, i: int, u: Map, skip: Map | None) -> Map:
         c = self.enter.row(u.active)
         if skip is not None and self.aside is not None:
             c = c + F.conv2d(skip.active, *self.aside)
-        a, b = (self.leave.row(concat_elu(c)) + self.condition[:, :, i : i + 1]).chunk(2, 1)
-        return Map(u.features + a * torch.sigmoid(b))
+        return Map(u.features + gate(self.leave.row(concat_elu(c)) + self.condition[:, :, i : i + 1]))
 
 
 class PairSteps:
@@ -111,11 +110,11 @@ class PairSteps:
     """
 
     def __init__(
-        self, pair: Pair, conditions: Iterator[Tensor], before: Active, skip: Active | None, batch: int, size: Size
+        self, pair: Pair, conditions: Iterator[Condition], before: Active, skip: Active | None, batch: int, size: Size
     ) -> None:
         block: Any = pair.ul
         self.u = GatedRows(pair.u, next(conditions), batch, size)
-        self.condition = next(conditions).expand(-1, -1, *size)
+        self.condition = everywhere(next(conditions), size, block.leave.b)
         filters, self.bias, self.skip = block.aside.b.numel(), block.aside.b, skip
         self.from_u = last(block.aside.weight[:, : 2 * filters])
         self.from_skip = block.aside.weight[:, 2 * filters :, 0, 0].T
@@ -141,7 +140,7 @@ class PairSteps:
 class ScaleSteps:
     """The pairs at one scale and, between them, the coarser scales."""
 
-    def __init__(self, scale: Scale, conditions: Iterator[Tensor], start: Active, batch: int, size: Size) -> None:
+    def __init__(self, scale: Scale, conditions: Iterator[Condition], start: Active, batch: int, size: Size) -> None:
         skips: list[Active] = [start]
         ups: Any = scale.up
         downs: Any = scale.down
@@ -177,7 +176,7 @@ class ScaleSteps:
 class BetweenSteps:
     """Half the size, the coarser scales, and the size from before."""
 
-    def __init__(self, between: Between, conditions: Iterator[Tensor], batch: int, size: Size) -> None:
+    def __init__(self, between: Between, conditions: Iterator[Condition], batch: int, size: Size) -> None:
         filters, like = between.halve_u.b.numel(), between.halve_u.b
         height, self.width = size
         half = (height + 1) // 2, (self.width + 1) // 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,18 +25,60 @@ def shift_right(x: Tensor) -> Tensor:
     return F.pad(x, (1, -1, 0, 0))
 
 
+class _ConcatELU(torch.autograd.Function):
+    """ELU(x) = max(x, e^-|x| - 1) and ELU(-x) = max(-x, e^-|x| - 1): one exponential for both."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        minus = -x
+        below = torch.minimum(x, minus).expm1_()
+        both = torch.cat([torch.maximum(x, below), torch.maximum(minus, below)], 1)
+        ctx.save_for_backward(both)
+        return both
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (both,) = ctx.saved_tensors
+        of_x, of_minus = torch.ops.aten.elu_backward(gradient, 1.0, 1.0, 1.0, True, both).chunk(2, 1)
+        return of_x - of_minus
+
+
 def concat_elu(x: Tensor) -> Tensor:
     """[B, F, ...] -> ELU([x, -x]) [B, 2 F, ...]"""
-    return F.elu_(torch.cat([x, -x], 1))
+    active: Tensor = _ConcatELU.apply(x)
+    return active
+
+
+def gate(x: Tensor) -> Tensor:
+    """[a, b] [B, 2 F, H, W] -> a * sigmoid(b) [B, F, H, W], channels last in memory as the convolutions give them."""
+    return F.glu(x.permute(0, 2, 3, 1), -1).permute(0, 3, 1, 2)
+
+
+WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes
 
 
 def drop(x: Tensor, rate: float) -> Tensor:
-    """Dropout. On a CPU 16 random bits per feature decide, which takes a sixth of the time of torch's own."""
+    """Dropout. On a CPU every random bit decides for a feature, in a tenth of the time of torch's own."""
     if x.device.type != "cpu":
         return F.dropout(x, rate)
-    bits = torch.empty(x.numel() // 4 + 1, dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
-    kept = bits[: x.numel()].as_strided(x.shape, x.stride()) >= round(2**16 * rate) - 2**15
-    return x * (kept / (1 - rate)).to(x.dtype)
+    word, width = WORDS[x.element_size()], 8 * x.element_size()
+    bits = random_bits(x.numel() // (width - 1) + 1, word, 1.0 - rate)
+    shifted = bits << torch.arange(width - 1, dtype=word)[:, None]
+    twos = shifted.bitwise_and_(1 << (width - 2)).view(x.dtype)  # in every floating type that bit alone is 2.0
+    kept = twos.flatten()[: x.numel()].as_strided(x.shape, x.stride())
+    return x * (kept if rate == 0.5 else kept * (0.5 / (1.0 - rate)))
+
+
+def random_bits(n: int, word: torch.dtype, p: float) -> Tensor:
+    """n words whose bits are 1 with probability p < 1 (to 16 binary digits).
+
+    Or with a fair bit takes a probability q to 1/2 + q/2, and to q/2: digit for digit, from the last.
+    """
+    bits = torch.zeros(n, dtype=word)
+    for digit in reversed(format(min(round(p * 2**16), 2**16 - 1), "016b").rstrip("0")):
+        fair = torch.empty_like(bits).random_(torch.iinfo(word).min, None)
+        bits = bits | fair if digit == "1" else bits & fair
+    return bits
 
 
 def padded(x: Tensor) -> Tensor:
