@@ -15,11 +15,11 @@ import json
 import platform
 import statistics
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
+from against_plain_loop import seconds
 from torch import Generator, Tensor
 
 from stratiform.core.decoder import Autoregressive, described
@@ -80,12 +80,6 @@ def stepped(decoder: Autoregressive, batch: int) -> None:
         step(i, j, x)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def measure(net: str, side: int, batch: int, rounds: int) -> dict[str, Any]:
     """Seconds of each side for a batch, medians over rounds, each side first in every other round."""
     decoder = decoder_of(net, side)
@@ -101,7 +95,7 @@ def measure(net: str, side: int, batch: int, rounds: int) -> dict[str, Any]:
     plain(decoder, batch, every=passes // 2)
     for turn in range(rounds):
         for name in list(sides)[:: -1 if turn % 2 else 1]:
-            times[name].append(seconds(sides[name]) * (passes / timed if name == "plain" else 1.0))
+            times[name].append(seconds(sides[name], 1) * (passes / timed if name == "plain" else 1.0))
     found = {name: statistics.median(each) for name, each in times.items()}
     return {
         "side": side,

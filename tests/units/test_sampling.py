@@ -1,6 +1,7 @@
 """The benchmark of sampling compares like with like: from the same noise, both sides draw the same images."""
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -12,11 +13,14 @@ FILE = Path(__file__).parents[2] / "benchmarks" / "sampling.py"
 
 
 @pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
+def benchmark() -> Iterator[ModuleType]:
+    """Beside its neighbours, as when it is run."""
     spec = importlib.util.spec_from_file_location("sampling", FILE)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(FILE.parent)
+        spec.loader.exec_module(module)
+        yield module
 
 
 @pytest.mark.parametrize("net", ["pixelcnnpp", "pixelcnn", "gated"])
