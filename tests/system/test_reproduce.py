@@ -119,7 +119,7 @@ def test_bounds_and_units(capfd: pytest.CaptureFixture[str], tmp_path: Path, mon
     monkeypatch.setattr(units, "IMAGES", 20)
     monkeypatch.setattr(units, "SAMPLES", 3)
     paces = {"hvae-digits": 10.0, "lvae-digits": 20.0}
-    monkeypatch.setattr(units, "pace", lambda run: paces[run.recipe.name])
+    monkeypatch.setattr(units, "pace", lambda recipe, data: paces[recipe.name])
     recipes = tuple(paces)
     monkeypatch.setitem(EXPERIMENTS, "ladder-mnist", replace(EXPERIMENTS["ladder-mnist"], recipes=recipes))
     words = ("reproduce", "ladder-mnist", "--steps", "4", "--folder", str(tmp_path), "--seeds", "1", "2")

@@ -1,15 +1,21 @@
-"""The bound of a run while it trained, by step and by second, from its logs."""
+"""The bound of a run while it trained, by step from its log, by second from what a step of it costs."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from stratiform.data.batches import Batches
+from stratiform.data.split import Data
 from stratiform.training.log import read_log
+from stratiform.training.recipe import Recipe
 from stratiform.training.run import Run
+from stratiform.training.state import TrainState
 
-UNDISTURBED = 0.1  # the share of the log's intervals that nothing else on the machine slowed down, at least
+TIMED, WARM = 40, 10  # steps, and how many of them at the beginning do not count
 
 
 @dataclass(frozen=True)
@@ -18,35 +24,32 @@ class Course:
 
     steps: tuple[int, ...]
     elbo: tuple[float, ...]  # nats per image
-    pace: float  # seconds per step
 
     @classmethod
     def of(cls, run: Run) -> Course:
         tested = {line["step"]: line["test"]["elbo"] for line in read_log(run.log) if "test" in line}
-        return cls(tuple(tested), tuple(tested.values()), pace(run))
-
-    @property
-    def seconds(self) -> tuple[float, ...]:
-        """What so many steps take at that pace."""
-        return tuple(self.pace * step for step in self.steps)
+        return cls(tuple(tested), tuple(tested.values()))
 
     def after(self, share: float) -> Course:
         """Without the first share of the steps."""
         first = sum(step < share * self.steps[-1] for step in self.steps) if self.steps else 0
-        return Course(self.steps[first:], self.elbo[first:], self.pace)
+        return Course(self.steps[first:], self.elbo[first:])
 
 
-def pace(run: Run) -> float:
-    """Seconds per step where the run had its cores to itself: the first decile of the intervals that it logged.
+def pace(recipe: Recipe, data: Data) -> float:
+    """Processor seconds of a training step, all cores together: the median of some steps taken now, on the CPU.
 
-    Runs on a shared machine are slowed by whatever else it does, one more than the other; their totals tell the
-    machine's day, not the models' price.
+    The wall clock of a run tells what else its machine did that day.
     """
-    last: dict[int, tuple[int, float]] = {}
-    each = []
-    for line in read_log(run.timing):
-        sitting = line["from_step"]
-        step, seconds = last.get(sitting, (sitting, 0.0))
-        each.append((line["seconds"] - seconds) / (line["step"] - step))
-        last[sitting] = line["step"], line["seconds"]
-    return float(np.quantile(each, UNDISTURBED)) if each else 0.0
+    with torch.random.fork_rng(devices=[]):
+        state = TrainState(recipe, recipe.model.build(data.spec).train())
+        batches, beta = Batches(data, recipe.training.batch, seed=0, device=torch.device("cpu")), torch.ones(())
+        each = []
+        for step in range(TIMED):
+            began = time.process_time()
+            x = batches.at(step)
+            for player in state.players:
+                player.move(x, beta, player.rule.lr)
+            state.follow()
+            each.append(time.process_time() - began)
+    return float(np.median(each[WARM:]))

@@ -2,7 +2,7 @@
 
 Bound with K samples, KL and active units of each level (variance of the code over images above 0.01). The first recipe
 is the control: every other one is compared with it on the same images, draw by draw, at equal steps and at equal
-seconds, those of a machine that does nothing else. The one that takes more of them is trained anew with so many fewer
+seconds of the processor. The one that takes more of them is trained anew with so many fewer
 steps, its schedule played to its end.
 """
 
@@ -39,6 +39,7 @@ class Member:
     seed: int
     loaded: Loaded
     images: PerImage
+    pace: float  # processor seconds per step
 
     @classmethod
     def of(cls, workshop: Workshop, name: str, seed: int, loaded: Loaded) -> Member:
@@ -49,9 +50,9 @@ class Member:
             return PerImage.of(loaded.model, batches, samples=SAMPLES, seed=0).to_json()
 
         metrics = Metrics(loaded.run.metrics, loaded.run.weights)
-        return cls(
-            name, seed, loaded, PerImage.from_json(metrics.kept(f"bounds of {SAMPLES} on {IMAGES} images", measure))
-        )
+        images = PerImage.from_json(metrics.kept(f"bounds of {SAMPLES} on {IMAGES} images", measure))
+        cost = metrics.kept("pace", lambda: {"seconds": pace(loaded.recipe, workshop.data(name))})
+        return cls(name, seed, loaded, images, cost["seconds"])
 
     @property
     def steps(self) -> int:
@@ -59,8 +60,8 @@ class Member:
 
     @property
     def seconds(self) -> float:
-        """Of training, at the pace of an undisturbed machine."""
-        return self.steps * pace(self.loaded.run)
+        """Of the processor, for the training steps."""
+        return self.steps * self.pace
 
     @property
     def in_use(self) -> int:
@@ -152,20 +153,19 @@ def _gained(pair: Pair) -> list[Any]:
 
 def _training(members: Sequence[Member]) -> Figure:
     """The bound over the training, against steps and against seconds, a line per seed."""
-    courses = [(m.name, Course.of(m.loaded.run)) for m in members]
 
     def panel(title: str, against: Effort) -> figures.Panel:
         lines: dict[str, list[figures.Line]] = {m.name: [] for m in members}
-        for name, course in courses:
-            late = course.after(EARLY)
-            lines[name].append(figures.Line(getattr(late, against), late.elbo))
+        for m in members:
+            late, per_step = Course.of(m.loaded.run).after(EARLY), m.pace if against == "seconds" else 1.0
+            lines[m.name].append(figures.Line([step * per_step for step in late.steps], late.elbo))
         return figures.Panel(title="ELBO of test images, nats", across=title, lines=lines)
 
     return figures.lines(
-        [panel("training step", "steps"), panel("seconds of training", "seconds")],
+        [panel("training step", "steps"), panel("processor seconds", "seconds")],
         title="The bound while training",
         caption="One draw of each of the same test images, as the training logs it; a line per seed. The first tenth "
-        "of every training is left out. Seconds at the pace of an undisturbed machine.",
+        "of every training is left out. Processor seconds are those of all cores together.",
     )
 
 
