@@ -13,6 +13,7 @@ from stratiform.errors import UserError
 
 SQUARES = 3  # occluders of an image (Bachman 2016, Section 3)
 SIDE = 20, 64  # pixels of each, of so many of the image's smaller side
+HALVES = "top", "bottom", "left", "right"
 
 
 class Mask(Protocol):
@@ -107,9 +108,18 @@ def _pixels(u: Tensor, height: int, width: int) -> Tensor:
 
 
 def _half(u: Tensor, height: int, width: int) -> Tensor:
+    return _halves(u, height, width)[_whole(u[:, 0], len(HALVES))]
+
+
+def _halves(u: Tensor, height: int, width: int) -> Tensor:
+    """In the order of `HALVES`, [4, H, W]; of odd sizes the larger one lies at the bottom or right."""
     rows, columns = _grid(u, height, width)
     top, left = (rows < height // 2).expand(height, width), (columns < width // 2).expand(height, width)
-    return torch.stack([top, ~top, left, ~left])[_whole(u[:, 0], 4)]
+    return torch.stack([top, ~top, left, ~left])
+
+
+def _always(index: int) -> Callable[[Tensor, int, int], Tensor]:
+    return lambda u, height, width: _halves(u, height, width)[index].expand(len(u), height, width)
 
 
 def _centre(u: Tensor, height: int, width: int) -> Tensor:
@@ -146,6 +156,10 @@ MASKS["mixed"] = MaskKind(
     _mixed,
     smallest=4,
 )
+MASKS |= {
+    name: MaskKind(f"the {name} half hidden", lambda height, width: 0, _always(index), smallest=2)
+    for index, name in enumerate(HALVES)
+}
 
 
 def _grid(u: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:

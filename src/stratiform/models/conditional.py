@@ -37,7 +37,7 @@ class ConditionalMatNet:
 
     hide: str = "occluders"
     """what is hidden while training and when it is measured: occluders (three squares), quadrants (one to three),
-    pixels (any number), half, centre; mixed: one of these"""
+    pixels (any number), half, centre; mixed: one of these; top, bottom, left, right: always that half"""
     stages: Literal[1, 2] = 1
     """2: a second network refines the guess of the first"""
     latent: int = 32
