@@ -145,7 +145,14 @@ class Evaluation:
 
 
 def log_weights(
-    model: LatentModel, x: Tensor, samples: int, *, seed: int = 0, first: int = 0, chunk: int | None = None
+    model: LatentModel,
+    x: Tensor,
+    samples: int,
+    *,
+    seed: int = 0,
+    first: int = 0,
+    chunk: int | None = None,
+    seen: Tensor | None = None,
 ) -> Tensor:
     """log p(x, z) - log q(z | x) of every draw, [k, B] float64.
 
@@ -155,8 +162,9 @@ def log_weights(
         seed: of the draws.
         first: the index of x[0] among all images: draws belong to images, not to places in a batch.
         chunk: how many draws of each image go through the network at once; None: by memory.
+        seen: what inference sees of each image, [B, ...]; of a model that completes images, which pixels are known.
     """
-    return torch.cat([weights for weights, _ in _chunks(model, x, samples, seed, first, chunk)])
+    return torch.cat([weights for weights, _ in _chunks(model, x, samples, seed, first, chunk, seen)])
 
 
 def bounds(
@@ -252,7 +260,13 @@ def _level(index: int, kl: Tensor, code: Moments) -> LevelBound:
 
 
 def _chunks(
-    model: LatentModel, x: Tensor, samples: int, seed: int, first: int, chunk: int | None
+    model: LatentModel,
+    x: Tensor,
+    samples: int,
+    seed: int,
+    first: int,
+    chunk: int | None,
+    seen: Tensor | None = None,
 ) -> Iterator[tuple[Tensor, Terms]]:
     """Log-weights [c, B] in float64 and the Terms of their c * B rows, chunk by chunk; one row each without levels."""
     samples = samples if len(model.hierarchy.levels) else 1
@@ -263,7 +277,8 @@ def _chunks(
         c = len(sample)
         draw = keyed(seed, image.repeat(c), sample.repeat_interleave(len(x)))
         with torch.no_grad():
-            terms = model(x.repeat(c, 1, 1, 1), draw=draw)
+            inferred_from = {} if seen is None else {"seen": seen.repeat(c, 1, 1, 1)}
+            terms = model(x.repeat(c, 1, 1, 1), draw=draw, **inferred_from)
             weights = _by_image(terms.log_weight(), len(x))
         _refuse_non_finite(weights, terms, first)
         yield weights, terms

@@ -14,6 +14,7 @@ effective number of particles tells.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor
@@ -35,7 +36,15 @@ class Completions:
     exact: bool  # drawn from p(hidden | known); else resampled
     particles: int  # drawn in all
     effective: float  # (sum w)^2 / sum w^2, of the particles
-    log_p: Tensor | None  # log p(hidden | known) of each in nats, [n]; None where not exact: E_r[w] is not known
+    log_p: Tensor | None  # log p(hidden | known) of each in nats, [n]; None where not known
+    estimator: Literal["exact", "bound", "estimate"] = "exact"  # what log_p is
+    predicted: tuple[Tensor, Tensor] | None = None  # mean and variance of all that was drawn, [C, H, W]; None: of n
+
+    @property
+    def mean(self) -> Tensor:
+        """What is expected at every pixel, [C, H, W]; known pixels keep their values."""
+        mean = self.images.mean(0) if self.predicted is None else self.predicted[0]
+        return torch.where(self.known, self.images[0], mean)
 
     @property
     def distinct(self) -> int:
@@ -44,8 +53,9 @@ class Completions:
 
     @property
     def spread(self) -> Tensor:
-        """The standard deviation of every pixel over the completions, root mean square of its channels, [H, W]."""
-        return self.images.var(0, correction=0).mean(0).sqrt()
+        """The standard deviation of every pixel over what was drawn, root mean square of its channels, [H, W]."""
+        variance = self.images.var(0, correction=0) if self.predicted is None else self.predicted[1]
+        return variance.mean(0).sqrt()
 
 
 @torch.no_grad()
@@ -119,8 +129,13 @@ def _check(model: LatentModel, x: Tensor, known: Tensor) -> None:
             f"this model {has}: images are completed by models without levels that draw pixel after pixel (PixelCNN "
             "and its kin); with levels, `stratiform reconstruct RUN --keep-top K` redraws what the lower ones hold"
         )
-    if x.shape != (1, *decoder.shape):
-        raise UserError(f"the image is {list(x.shape)}; give one of {[1, *decoder.shape]}")
+    check(x, known, decoder.shape)
+
+
+def check(x: Tensor, known: Tensor, shape: tuple[int, ...]) -> None:
+    """Refuses what cannot be completed by a model of images [C, H, W]: x is one of them, known a bool [H, W]."""
+    if x.shape != (1, *shape):
+        raise UserError(f"the image is {list(x.shape)}; give one of {[1, *shape]}")
     if known.shape != x.shape[2:]:
         raise UserError(f"the mask is {list(known.shape)}, the image {list(x.shape[2:])}; give one of its size")
     if known.all():

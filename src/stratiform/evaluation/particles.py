@@ -1,0 +1,151 @@
+"""Levels inferred from the known pixels alone, by a model that was taught to infer them from whole images.
+
+Particles z_i are drawn from a mixture r(z) of proposals, and weighted:
+
+    w_i = p(z_i) p(x_k | z_i) / r(z_i),    p(x_u | x_k) = E_r[w p(x_u | z)] / E_r[w],    p(x_k) = E_r[w]
+
+The proposals are q(z | x~) of fifteen fills x~, the image with something in its hole, and the prior p(z), from which a
+quarter of the particles come; each is weighed by the mixture, whichever proposal it came from (the balance heuristic
+of Veach and Guibas 1995): no fill need be near the truth, and thanks to the prior no weight exceeds 4 p(x_k | z).
+A fill starts as what a particle of the prior shows, chosen by p(x_k | z), and is renewed a few times: z ~ q(z | x~),
+then the mean of p(x_u | z) goes into the hole (the pseudo-Gibbs chain of Rezende, Mohamed and Wierstra 2014). Whatever
+the fills are, the weights are right: p(x_k) is unbiased, and the law of what is drawn tends to p(x_u | x_k) as
+particles grow. With few it is too narrow; how few they are worth, the effective number of particles tells.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from stratiform.core.decoder import Image
+from stratiform.core.hierarchy import from_prior, given, with_noise
+from stratiform.core.latent import Latent
+from stratiform.core.model import LatentModel
+from stratiform.core.posterior import noisy, replay
+from stratiform.data.batches import mix
+from stratiform.evaluation.complete import systematic, weights
+from stratiform.evaluation.explore import chunks
+from stratiform.evaluation.noise import standard_normal
+
+FILLS, PRIOR, ROUNDS = 15, 5, 4  # of twenty particles one comes from each fill, five from the prior
+CHOSEN, STARTED, DRAWN, RENEWED = range(4)  # what a seed is for; the last one, and those after it, round by round
+Levels = Mapping[int, Tensor]  # z of every level, [n, *z]
+
+
+@dataclass(frozen=True)
+class Particles:
+    """n draws of z, weighted so that they follow p(z | x_k), of one image."""
+
+    model: LatentModel
+    z: Levels
+    log_w: Tensor  # log p(z) p(x_k | z) / r(z), [n] float64
+
+    @property
+    def effective(self) -> float:
+        """(sum w)^2 / sum w^2"""
+        return 1.0 / weights(self.log_w).square().sum().item()
+
+    def log_known(self) -> float:
+        """An estimate of log p(x_k) in nats: log E_r[w], in expectation no higher."""
+        return self.log_w.logsumexp(0).item() - math.log(len(self.log_w))
+
+    def choose(self, n: int, generator: Generator) -> Levels:
+        """n of them with probabilities proportional to their weights: equally good draws of z."""
+        return _rows(self.z, systematic(weights(self.log_w).cpu(), n, generator))
+
+    def log_p(self, images: Tensor, hidden: Tensor) -> Tensor:
+        """log sum_i w_i p(x_u | z_i) / sum_i w_i of images [m, C, H, W] float64, hidden bool [H, W]; [m], in nats.
+
+        That is a distribution over x_u, the one that `choose` draws the levels of.
+        """
+        each = []
+        for rows in chunks(len(self.log_w)):
+            here = torch.arange(rows.start, rows.stop)
+            image = decoded(self.model, _rows(self.z, here))
+            each.append(torch.stack([log_p_of(image, x.expand(len(here), -1, -1, -1), hidden) for x in images], 1))
+        return (self.log_w.log_softmax(0)[:, None] + torch.cat(each)).logsumexp(0)
+
+
+@torch.no_grad()
+def infer(model: LatentModel, x: Tensor, known: Tensor, n: int, *, seed: int = 0) -> Particles:
+    """n particles of the levels of x [1, C, H, W] given the pixels `known`, bool [H, W]; a function of the seed."""
+    fills = _fills(model, x, known, n, seed)
+    source = (torch.arange(n) % (FILLS + PRIOR)).clamp(max=FILLS)  # the fill of each particle; FILLS: the prior
+    from_fills = noise(model, n, seed, DRAWN)
+    z = _values(model.hierarchy.descend(n, with_noise(from_fills, from_prior()))[1])
+    inferred = torch.nonzero(source < FILLS)[:, 0]
+    by_fill = model.encode(fills[source[inferred]], noisy(_rows(from_fills, inferred)))
+    for level, latent in enumerate(by_fill):
+        z[level][inferred] = latent.z
+    log_w = [_log_weights(model, x, known, fills, _rows(z, rows), source) for rows in torch.arange(n).split(256)]
+    return Particles(model, z, torch.cat(log_w))
+
+
+def _fills(model: LatentModel, x: Tensor, known: Tensor, n: int, seed: int) -> Tensor:
+    """Images with what may be in the hole, [FILLS, C, H, W]."""
+    drawn = _values(model.hierarchy.descend(n, with_noise(noise(model, n, seed, STARTED), from_prior()))[1])
+    w = weights(log_p_of(decoded(model, drawn), x.expand(n, -1, -1, -1), known))
+    z = _rows(drawn, systematic(w.cpu(), FILLS, Generator().manual_seed(mix(seed, CHOSEN))))
+    for step in range(ROUNDS):
+        z = _values(model.encode(_filled(model, x, known, z), noisy(noise(model, FILLS, seed, RENEWED + step))))
+    return _filled(model, x, known, z)
+
+
+def _filled(model: LatentModel, x: Tensor, known: Tensor, z: Levels) -> Tensor:
+    mean = decoded(model, z).mean
+    assert mean is not None  # pixels are independent given z
+    return torch.where(known, x, mean.to(x))
+
+
+def _log_weights(model: LatentModel, x: Tensor, known: Tensor, fills: Tensor, z: Levels, source: Tensor) -> Tensor:
+    """log p(z) p(x_k | z) / r(z) of particles z, [n] float64.
+
+    Args:
+        source: of all particles, which proposal each came from, 0 to FILLS.
+    """
+    n = len(z[0])
+    f, at_z = model.hierarchy.descend(n, given(z, from_prior()))
+    log_p = torch.stack([latent.log_p() for latent in at_z]).sum(0).double()
+    log_each = [_log_q(model.encode(fill.expand(n, -1, -1, -1), replay(z))) for fill in fills] + [log_p]
+    shares = torch.bincount(source, minlength=FILLS + 1).double() / len(source)
+    log_r = (torch.stack(log_each) + shares.log().to(log_p)[:, None]).logsumexp(0)
+    return log_p + log_p_of(model.decoder(f), x.expand(n, -1, -1, -1), known) - log_r
+
+
+def _log_q(latents: tuple[Latent, ...]) -> Tensor:
+    """log q(z | x), [n] float64."""
+    each = [latent.log_q for latent in latents]
+    return torch.stack([log_q.double().flatten(1).sum(1) for log_q in each if log_q is not None]).sum(0)
+
+
+def log_p_of(image: Image, x: Tensor, where: Tensor) -> Tensor:
+    """log p of those pixels of images x [n, C, H, W], where bool [H, W]; [n] float64, in nats."""
+    return image.log_prob_each(x)[:, where].double().sum(1)
+
+
+def decoded(model: LatentModel, z: Levels) -> Image:
+    """p(x | z) of levels [n, *z]."""
+    image: Image = model.decoder(model.hierarchy.descend(len(z[0]), given(z, from_prior()))[0])
+    return image
+
+
+def noise(model: LatentModel, n: int, seed: int, purpose: int) -> dict[int, Tensor]:
+    """Standard normal noise of every level, [n, *z] each: a function of (seed, purpose, row, level) alone."""
+    rows, top = torch.arange(n), model.hierarchy.top
+    return {
+        level: standard_normal(mix(seed, purpose), level, rows, torch.zeros_like(rows), shape).to(top)
+        for level, shape in enumerate(model.hierarchy.shapes)
+    }
+
+
+def _values(latents: tuple[Latent, ...]) -> dict[int, Tensor]:
+    return {level: latent.z for level, latent in enumerate(latents)}
+
+
+def _rows(z: Levels, rows: Tensor) -> dict[int, Tensor]:
+    return {level: value[rows.to(value.device)] for level, value in z.items()}
