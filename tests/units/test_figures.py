@@ -102,7 +102,7 @@ def test_heat_writes_every_number_and_frames_the_leader():
     assert [(round(f.get_x()), round(f.get_y())) for f in frames] == [(1, 0)]
 
 
-def test_completions_stand_beneath_what_was_known_hidden_and_uncertain():
+def test_completions_stand_beneath_what_was_known_hidden_expected_and_uncertain():
     known = torch.tensor([[True, True], [True, False]])
     x, drawn = torch.full((1, 1, 2, 2), 0.2), torch.full((5, 1, 2, 2), 0.2)
     drawn[:, 0, 1, 1] = torch.linspace(0, 1, 5)
@@ -110,13 +110,14 @@ def test_completions_stand_beneath_what_was_known_hidden_and_uncertain():
     figure = figures.completed(x, found, title="t")
     below, above, bar = figure.axes
     assert below.get_title(loc="left") == "completions" and bar.get_ylabel() == "standard deviation"
-    assert [t.get_text() for t in above.get_xticklabels()] == ["image", "hidden", "spread"]
+    assert [t.get_text() for t in above.get_xticklabels()] == ["image", "hidden", "mean", "spread"]
     assert bar.get_ylim() == pytest.approx((0.0, drawn[:, 0, 1, 1].std(correction=0).item()))
     canvas = np.asarray(above.images[0].get_array())
-    side, cell = canvas.shape[0] // 2, (canvas.shape[1] - canvas.shape[0] * 3) // 2 + canvas.shape[0]
-    image, hidden, spread = (canvas[:, i * cell : i * cell + 2 * side, :3] for i in range(3))
+    side, cell = canvas.shape[0] // 2, (canvas.shape[1] - canvas.shape[0] * 4) // 3 + canvas.shape[0]
+    image, hidden, mean, spread = (canvas[:, i * cell : i * cell + 2 * side, :3] for i in range(4))
     assert (image == 51).all() and (hidden[:side] == 51).all() and (hidden[:, :side] == 51).all()
     assert (hidden[side:, side:] == [0xE6, 0x9F, 0x00]).all()
+    assert (mean[:side] == 51).all() and (mean[side:, side:] == 128).all()
     low, high = spread[0, 0], spread[-1, -1]
     assert (spread[:side] == low).all() and (spread[side:, side:] == high).all() and high.sum() < low.sum()
 

@@ -36,16 +36,23 @@ def picture(file: Path | bytes, loaded: Loaded) -> Tensor:
     return (k + 0.5) / 256 if spec.bins is None else k * spec.bins // 256 / (spec.bins - 1)
 
 
-def bright(path: Path, spec: ImageSpec) -> Tensor:
-    """Which pixels of the file's image are in the upper half of the range, bool [H, W].
+def hidden_by(path: Path, spec: ImageSpec) -> Tensor:
+    """Which pixels a mask hides, bool [H, W]: of its two grey values the brighter one; of a single one all, from 128.
 
     Raises:
-        UserError: it is no image, or not of the model's size.
+        UserError: it is no image, not of the model's size, or has more than two grey values.
     """
     pixels = _decoded(path, DataConfig(channels=1))
     if pixels.shape[1:] != (spec.height, spec.width):
         raise _of_another_size(path, pixels, spec)
-    return torch.from_numpy(pixels[0] >= 128)
+    values = np.unique(pixels)
+    if len(values) > 2:
+        few = ", ".join(map(str, values[:3])) + ", ..." * (len(values) > 3)
+        raise UserError(
+            f"{path} is no mask: it has {len(values)} grey values ({few}); give an image of two, the brighter one "
+            "where pixels are hidden (PNG: JPEG blurs)"
+        )
+    return torch.from_numpy(pixels[0] >= (values[1] if len(values) == 2 else 128))
 
 
 def _decoded(file: Path | bytes, config: DataConfig) -> np.ndarray:

@@ -34,8 +34,8 @@ class OnData(OnRun):
 
     @classmethod
     def adapted(cls, words: Sequence[str]) -> type[Self]:
-        run = next((word for word in words if (Path(word) / HEADER).is_file()), None)
-        return cls if run is None else cls.with_flags({"data": Run.open(Path(run)).recipe.data})
+        flags = data_of_a_run(words)
+        return cls.with_flags(flags) if flags else cls
 
     def opened(self) -> tuple[Loaded, Data]:
         """The model and its data.
@@ -44,11 +44,7 @@ class OnData(OnRun):
             UserError: they do not fit each other.
         """
         loaded, data = load(self.run), load_data(self.data)
-        if loaded.spec != data.spec:
-            raise UserError(
-                f"{self.run} models images of {_words(loaded.spec)}; {self.data.source} has {_words(data.spec)}; "
-                "--data.size, --data.channels and --data.levels change them"
-            )
+        refuse_others(loaded, data)
         return loaded, data
 
 
@@ -58,6 +54,21 @@ class OnSplit(OnData):
 
     split: Literal["train", "test"] = "test"
     """Which images of the source."""
+
+
+def data_of_a_run(words: Sequence[str]) -> dict[str, DataConfig]:
+    """The images of the first run among the words, as a flag's default; nothing where none is a run."""
+    run = next((word for word in words if (Path(word) / HEADER).is_file()), None)
+    return {} if run is None else {"data": Run.open(Path(run)).recipe.data}
+
+
+def refuse_others(loaded: Loaded, data: Data) -> None:
+    """Refuses images that are not what the run models."""
+    if loaded.spec != data.spec:
+        raise UserError(
+            f"{loaded.run.path} models images of {_words(loaded.spec)}; {data.config.source} has {_words(data.spec)}; "
+            "--data.size, --data.channels and --data.levels change them"
+        )
 
 
 def _words(spec: ImageSpec) -> str:

@@ -6,7 +6,7 @@ image) to L.
 
 from __future__ import annotations
 
-from stratiform.figures.completions import completed
+from stratiform.figures.completions import completed, imputed
 from stratiform.figures.heatmap import FRAMED, Cell, heat
 from stratiform.figures.images import GAP, MOSAIC, grid, mosaic, strips
 from stratiform.figures.layout import DPI, png
@@ -31,6 +31,7 @@ __all__ = [
     "completed",
     "grid",
     "heat",
+    "imputed",
     "kl_over_training",
     "level_colours",
     "lines",

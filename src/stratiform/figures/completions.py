@@ -1,46 +1,102 @@
-"""What was hidden of an image, and how it is completed."""
+"""What was hidden of images, and how it is completed."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from stratiform.figures.images import GAP, MOSAIC, magnified, mosaic
 from stratiform.figures.layout import axes_above, picture
 from stratiform.figures.look import LIGHT, Look, colour_scale
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from torch import Tensor
 
     from stratiform.evaluation.complete import Completions
+    from stratiform.evaluation.heldout import Shown
 
 HIDDEN = "#e69f00"  # what covers hidden pixels: the orange of Okabe and Ito (2008)
 
 
 def completed(x: Tensor, found: Completions, *, title: str, caption: str = "", look: Look = LIGHT) -> Figure:
-    """An image [1, C, H, W], what is hidden of it, how much its completions differ there, and these beneath."""
+    """An image [1, C, H, W], what is hidden of it, what is expected there and how uncertain; completions beneath."""
     import torch
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize, to_rgb
 
     columns = max(4, math.ceil(math.sqrt(len(found.images))))
-    scale = ScalarMappable(Normalize(0.0, max(found.spread.max().item(), 1e-9)), colour_scale(look))
-    whole, tone = x[0].float().expand(3, -1, -1), torch.tensor(to_rgb(HIDDEN))[:, None, None]
-    spread = torch.from_numpy(scale.to_rgba(found.spread.numpy())[..., :3]).permute(2, 0, 1).float()
+    scale = _scale(found.spread.max().item(), look)
+    panels = [x[0], _holed(x[0], found.known), found.mean, _coloured(found.spread, scale)]
     times, (height, width) = magnified(found.images, columns, MOSAIC), x.shape[2:]
-    first = mosaic(torch.stack([whole, whole.where(found.known, tone), spread]), 3, times * max(height, 3 * width))
+    first = mosaic(torch.stack([_rgb(panel) for panel in panels]), 4, times * max(height, 4 * width))
     figure, axes = picture(mosaic(found.images, columns), title, caption, look, top=first.shape[0] + 64)
     axes.set_title("completions", loc="left", fontsize=9, color=look.faint)
     above = axes_above(figure, axes, 34, first.shape[1], first.shape[0])
     above.imshow(first, interpolation="nearest", aspect="auto")
-    left_edges = [i * (first.shape[1] + max(GAP, times)) / 3 for i in range(3)]
-    above.set_xticks(left_edges, ["image", "hidden", "spread"], ha="left")
+    left_edges = [i * (first.shape[1] + max(GAP, times)) / 4 for i in range(4)]
+    above.set_xticks(left_edges, ["image", "hidden", "mean", "spread"], ha="left")
     above.set_yticks([])
     above.xaxis.tick_top()
     above.tick_params(length=0, labelsize=9, colors=look.faint)
-    bar = figure.colorbar(scale, cax=axes_above(figure, axes, 34, 10, first.shape[0], left=first.shape[1] + 12))
+    _bar(figure, axes_above(figure, axes, 34, 10, first.shape[0], left=first.shape[1] + 12), scale, look)
+    return figure
+
+
+def imputed(rows: Sequence[Shown], *, k: int = 5, title: str, caption: str = "", look: Look = LIGHT) -> Figure:
+    """A row per image: with its hole, k completions, their mean, how they spread, and what was hidden."""
+    import torch
+
+    spreads = [shown.draws.var(0, correction=0).mean(0).sqrt() for shown in rows]
+    scale = _scale(max(spread.max().item() for spread in spreads), look)
+    panels = []
+    for shown, spread in zip(rows, spreads, strict=True):
+        x, known, n = shown.hole.x[0], shown.hole.known, len(shown.draws)
+        few = shown.draws[torch.arange(k) * n // k]
+        mean = torch.where(known, x, shown.draws.mean(0).to(x))
+        panels += [_holed(x, known), *map(_rgb, few), _rgb(mean), _coloured(spread, scale), _rgb(x)]
+    canvas = mosaic(torch.stack(panels), k + 4)
+    figure, axes = picture(canvas, title, caption, look, top=30, right=70)
+    width = (canvas.shape[1] + max(GAP, magnified(panels[0][None], k + 4, MOSAIC))) / (k + 4)
+    labels = ["known", "completions", *[""] * (k - 1), "mean", "spread", "truth"]
+    axes.set_xticks([width * i for i in range(k + 4)], labels, ha="left")
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, labelsize=9, colors=look.faint)
+    beside = axes_above(figure, axes, -canvas.shape[0], 10, canvas.shape[0], left=canvas.shape[1] + 12)
+    _bar(figure, beside, scale, look)
+    return figure
+
+
+def _rgb(image: Tensor) -> Tensor:
+    """[1 or 3, H, W] -> [3, H, W]"""
+    return image.float().expand(3, -1, -1)
+
+
+def _holed(x: Tensor, known: Tensor) -> Tensor:
+    """x [C, H, W] with what is hidden covered."""
+    import torch
+    from matplotlib.colors import to_rgb
+
+    return _rgb(x).where(known, torch.tensor(to_rgb(HIDDEN))[:, None, None])
+
+
+def _scale(largest: float, look: Look) -> Any:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    return ScalarMappable(Normalize(0.0, max(largest, 1e-9)), colour_scale(look))
+
+
+def _coloured(spread: Tensor, scale: Any) -> Tensor:
+    """[H, W] -> [3, H, W]"""
+    import torch
+
+    return torch.from_numpy(scale.to_rgba(spread.numpy())[..., :3]).permute(2, 0, 1).float()
+
+
+def _bar(figure: Figure, axes: Axes, scale: Any, look: Look) -> None:
+    """The scale of spreads."""
+    bar = figure.colorbar(scale, cax=axes)
     bar.set_label("standard deviation", color=look.faint, fontsize=9)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=9, colors=look.faint)
-    return figure
