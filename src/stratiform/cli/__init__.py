@@ -38,7 +38,10 @@ COMMANDS = {
     "mix": Command("RUN A.png B.png", "two images, each with upper levels of the other", "exploring", "Mix"),
     "gibbs": Command("RUN", "chains of z ~ q(z | x), x ~ p(x | z), from data, noise or samples", "exploring", "Gibbs"),
     "inpaint": Command(
-        "RUN IMAGE", "an image whose hidden part is drawn anew, pixel after pixel", "inpaint", "Inpaint"
+        "RUN IMAGE", "an image whose hidden part is drawn anew: completions, where they differ", "inpaint", "Inpaint"
+    ),
+    "impute": Command(
+        "RUN...", "log p(hidden | known) over a split, beside other runs and what needs no model", "impute", "Impute"
     ),
     "components": Command("RUN", "what the components of a mixture prior hold, and draw", "components", "Components"),
     "encode": Command("RUN SOURCE", "the code of every image of a source, level by level", "sources", "Encode"),
