@@ -46,7 +46,8 @@ OFFLINE = {
 SMALL_MODULES = Modules(depth=(2, 2), channels=(32, 32), stem=16)
 
 
-SMALL_CONV = MatNet(network=SMALL_MODULES, likelihood=BINARY)
+FROM_MEAN = Likelihood(name="bernoulli", start="mean")
+SMALL_CONV = MatNet(network=SMALL_MODULES, likelihood=FROM_MEAN)
 MATNET_CONV_MNIST_SMALL = entry(
     "matnet-conv-mnist-small",
     SMALL_CONV,
@@ -79,7 +80,7 @@ MATNET_CONV_MNIST_FREE_BITS = entry(
 LOCAL = Local(layers=5, width=24)
 MATNET_CONV_MNIST_LOCAL = entry(
     "matnet-conv-mnist-small-local",
-    replace(SMALL_CONV, local=LOCAL),
+    replace(SMALL_CONV, local=LOCAL, likelihood=BINARY),
     "mnist",
     MNIST,
     SMALL,
@@ -121,7 +122,7 @@ MATNET_FC_MNIST_SMALL = entry(
         latent=32,
         units=(32,),
         network=Modules(kind="dense", depth=(5,), channels=(256,), update="gated"),
-        likelihood=BINARY,
+        likelihood=FROM_MEAN,
     ),
     "mnist",
     MNIST,
@@ -192,7 +193,7 @@ MATNET_FC_DIGITS = entry(
 VAE_MNIST_BINARY = Entry(
     recipe=Recipe(
         name="vae-mnist-binary",
-        model=VAE(latent=32, network=Network(width=32, hidden=512), likelihood=BINARY),
+        model=VAE(latent=32, network=Network(width=32, hidden=512), likelihood=FROM_MEAN),
         data=DataConfig(source="mnist", binarise="dynamic"),
         **SMALL,
     ),
