@@ -18,12 +18,15 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import images as files
+from stratiform.errors import UserError
 from stratiform.explorer import strict
 from stratiform.explorer.app import application
 from stratiform.explorer.attached import attached
 from stratiform.explorer.limits import Limits
 from stratiform.models.chain import Chain
+from stratiform.models.conditional import ConditionalMatNet
 from stratiform.models.hvae import HVAE
+from stratiform.models.matnet import Modules
 from stratiform.models.pixelcnn import PixelCNN
 from stratiform.training.run import Run, load
 from system.conftest import Say
@@ -253,6 +256,13 @@ def test_without_its_images_a_run_is_explored_all_the_same(copied: Path) -> None
         assert picture(client, {}, "copied").shape == (1, 8, 8)
         answer = client.get("/api/runs/copied/codes")
         assert answer.status_code == 400 and "no source" in answer.json()["error"]
+
+
+def test_a_model_that_draws_nothing_by_itself_is_refused(cache: Path, tmp_path: Path) -> None:
+    network = Modules(depth=(1, 1), channels=(4, 4), stem=3, hidden=8)
+    recipe = tiny(model=ConditionalMatNet(latent=2, units=(1, 1), network=network))
+    with pytest.raises(UserError, match="stratiform inpaint"):
+        attached([untrained(tmp_path / "completes", recipe)])
 
 
 def test_two_runs_of_one_name_are_told_apart(trained: Path, copied: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stratiform.cli import explore
 from stratiform.models.parts import Network
 from stratiform.recipes import RECIPES
 from system.conftest import Say
@@ -27,13 +28,16 @@ def commands(page: Path) -> list[list[str]]:
 
 @pytest.fixture
 def shortened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An empty folder, and a `vlae-digits` of six steps of a small network."""
+    """An empty folder, a `vlae-digits` of six steps of a small network, an explorer that ends at once."""
     monkeypatch.chdir(tmp_path)
     entry = RECIPES["vlae-digits"]
     small = replace(entry.recipe.model, network=Network(kind="dense", hidden=8))
     training = replace(entry.recipe.training, steps=6, batch=8, evaluate_images=16, device="cpu")
     recipe = replace(entry.recipe, model=small, data=replace(entry.recipe.data, limit=64), training=training)
     monkeypatch.setitem(RECIPES, "vlae-digits", replace(entry, recipe=recipe))
+    listening = explore._listening
+    monkeypatch.setattr(explore, "_listening", lambda host, port: listening(host, 0))
+    monkeypatch.setattr("uvicorn.Server.run", lambda server, sockets: None)  # else it would serve for ever
 
 
 def test_demo_commands_and_examples(shortened: None, say: Say) -> None:

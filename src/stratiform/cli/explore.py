@@ -30,11 +30,13 @@ class Explore(Options):
     """The port; 0: any that is free."""
 
     def work(self) -> Answer:
+        import torch
         import uvicorn
 
         from stratiform.explorer.app import application
         from stratiform.explorer.attached import attached
 
+        torch.set_num_threads(1)  # requests run side by side; a small picture gains nothing by a second thread
         runs = attached(self.runs, self.source)
         listening = _listening(self.host, self.port)
         address = f"http://{self.host if ':' not in self.host else f'[{self.host}]'}:{listening.getsockname()[1]}/"

@@ -22,6 +22,7 @@ from stratiform.evaluation.metrics import Metrics
 from stratiform.explorer import score
 from stratiform.explorer.codes import Codes, codes, factors
 from stratiform.explorer.picture import encoder
+from stratiform.models.conditional import ConditionalMatNet
 from stratiform.report.findings import about_level, headline
 from stratiform.spec import ImageSpec
 from stratiform.training.log import read_log
@@ -110,6 +111,8 @@ class Attached:
 
     def __init__(self, name: str, path: Path, source: str | None = None) -> None:
         self.name, self.run = name, Run.open(path)
+        if isinstance(self.run.recipe.model, ConditionalMatNet):
+            raise UserError(f"{path} completes images and draws none by itself: stratiform inpaint RUN --help")
         config = self.run.recipe.data
         self.config = config if source is None else replace(config, source=source)
         self._lock = threading.Lock()

@@ -145,6 +145,7 @@ class Page {
     const views = [view, ...(cause === undefined ? letters : []).map(of)];
     if (cause !== undefined && this.panels.every((panel) => panel.index === cause)) return;
     const told = (await (await post(`${this.path}/where`, { views })).json()).views;
+    if (view !== this.store.view) return; // the newer view has been asked for already
     if (cause === undefined) this.marks = Object.fromEntries(letters.map((letter, i) => [letter.toUpperCase(), told[i + 1].levels]));
     for (const panel of this.panels) {
       if (panel.index !== cause) panel.hear(told[0].levels[panel.index], this.marks ?? {});

@@ -32,7 +32,7 @@ export class Picture {
         button("Copy link", () => copied(location.href, "link")),
         button("PNG", () => this.png(), { "aria-label": "Download as PNG" }),
         button("NPZ", () => this.npz(), { "aria-label": "Download as NPZ, in full precision" }),
-        button("Copy as Python", () => this.python(), { title: "The script that makes this picture, bit for bit" }),
+        button("As Python", () => this.python(), { "aria-label": "Copy as Python", title: "The script that makes this picture, bit for bit" }),
       ),
     );
     this.live = new Newest((view) => this.draw(view), (error) => page.trouble(error));
