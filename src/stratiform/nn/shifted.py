@@ -30,9 +30,12 @@ class _ConcatELU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        minus = -x
-        below = torch.minimum(x, minus).expm1_()
-        both = torch.cat([torch.maximum(x, below), torch.maximum(minus, below)], 1)
+        both = x.new_empty(len(x), *x.shape[2:], 2 * x.shape[1]).movedim(-1, 1)  # written in place: memory is slow
+        of_x, of_minus = both.chunk(2, 1)
+        torch.neg(x, out=of_minus)
+        below = torch.minimum(x, of_minus).expm1_()
+        torch.maximum(x, below, out=of_x)
+        torch.maximum(of_minus, below, out=of_minus)
         ctx.save_for_backward(both)
         return both
 
