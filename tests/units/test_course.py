@@ -29,8 +29,8 @@ def test_the_beginning_can_be_left_out(tmp_path: Path) -> None:
 
 def test_the_pace_is_of_the_processor_and_does_not_count_waiting(cache: Path, monkeypatch) -> None:
     data, before, at = load_data(tiny().data), torch.get_rng_state(), Batches.at
-    monkeypatch.setattr(Batches, "at", lambda batches, step: time.sleep(0.03) or at(batches, step))
-    assert 0.0 < pace(tiny(), data) < 0.03
+    monkeypatch.setattr(Batches, "at", lambda batches, step: time.sleep(0.01) or at(batches, step))
+    assert 0.0 < pace(tiny(), data) < 0.01
     assert torch.equal(torch.get_rng_state(), before)
     clock = iter(range(10**6))
     monkeypatch.setattr(time, "process_time", lambda: float(next(clock)))

@@ -51,7 +51,7 @@ class Member:
 
         metrics = Metrics(loaded.run.metrics, loaded.run.weights)
         images = PerImage.from_json(metrics.kept(f"bounds of {SAMPLES} on {IMAGES} images", measure))
-        cost = metrics.kept("pace", lambda: {"seconds": pace(loaded.recipe, workshop.data(name))})
+        cost = metrics.kept("seconds per step", lambda: {"seconds": pace(loaded.recipe, workshop.data(name))})
         return cls(name, seed, loaded, images, cost["seconds"])
 
     @property
