@@ -227,6 +227,15 @@ def test_completions_keep_what_is_known_and_tell_their_spread(client: TestClient
     assert not lines(post(client, "complete", body, "pixels"))[-1]["exact"]
 
 
+def test_models_with_levels_complete_by_weighted_particles(client: TestClient) -> None:
+    body = {"view": {"a": A, "known": TOP_HALF}, "count": 4, "particles": 30}
+    found = lines(post(client, "complete", body))[-1]
+    kept = np.frombuffer(strict.packed(A, "a", 64), np.uint8)[:32]
+    own = [np.frombuffer(strict.packed(image, "image", 64), np.uint8) for image in found["images"]]
+    assert not found["exact"] and 1 <= found["effective"] <= 30
+    assert all(np.array_equal(image[:32], kept) for image in own) and found["distinct"] > 1
+
+
 def test_weights_that_change_are_read_again(copied: Path) -> None:
     app = application(attached([copied]))
     with TestClient(app, base_url="http://localhost") as client:

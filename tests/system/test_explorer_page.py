@@ -337,7 +337,19 @@ def test_a_mask_is_painted_and_the_image_completed(opened: Open) -> None:
     assert page.locator(".completions canvas").count() == 9  # and where they differ
     page.get_by_role("button", name="Hide the top").click()
     page.get_by_role("button", name="Complete it eight times").click()
-    page.get_by_text("chosen from 100 by weight").wait_for()
+    page.get_by_text("chosen from 200 by weight").wait_for()
+
+
+def test_a_model_with_levels_completes_too_and_keeps_its_picture(opened: Open) -> None:
+    page = opened("ladder")
+    page.get_by_role("button", name="Image A from the data").click()
+    page.get_by_role("button", name="Image 1 of the data", exact=True).click()
+    before = seen(page)
+    page.get_by_role("button", name="Hide the left").click()
+    np.testing.assert_array_equal(seen(page), before)
+    page.get_by_role("button", name="Complete it eight times").click()
+    page.get_by_text("chosen from 200 by weight").wait_for()
+    assert page.locator(".completions canvas").count() == 9
 
 
 def test_everything_is_done_with_the_keyboard_alone(opened: Open, runs: dict[str, Attached]) -> None:

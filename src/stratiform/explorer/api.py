@@ -18,8 +18,8 @@ from starlette.routing import Route
 from torch import Tensor
 
 from stratiform.errors import UserError
-from stratiform.evaluation.complete import complete
 from stratiform.evaluation.explore import draws_pixels
+from stratiform.evaluation.impute import impute
 from stratiform.explorer import answers, strict, upload
 from stratiform.explorer import view as views
 from stratiform.explorer.about import about
@@ -217,7 +217,7 @@ class Api:
         return await self._painted(work)
 
     async def complete(self, request: Request) -> Response:
-        """Lines of JSON: how much is drawn; then completions of image a around the pixels known, and their spread."""
+        """Lines of JSON: how much is drawn, pixel after pixel; then completions of image a, and their spread."""
         opened, given = await self._asked(request, ("view", "count", "particles"))
         count = strict.whole(given.get("count", 8), "count", 2, 16)
         particles = strict.whole(given.get("particles", 100), "particles", count, 500)
@@ -226,7 +226,7 @@ class Api:
             raise UserError("completions need image a, and known: which of its pixels stay")
 
         def work(say: Say) -> None:
-            found = complete(
+            found = impute(
                 opened.model,
                 tensor(view.a, opened.spec),
                 stays(view.known, opened.spec),

@@ -13,7 +13,6 @@ from stratiform.core.hierarchy import Pick, from_prior, given, with_noise
 from stratiform.core.model import LatentModel
 from stratiform.data.batches import grey_levels
 from stratiform.edit import Hold, encode
-from stratiform.errors import UserError
 from stratiform.evaluation.explore import Watch, draws_pixels, grow, noise, render, unwatched
 from stratiform.explorer.view import Choice, View
 from stratiform.spec import ImageSpec
@@ -76,14 +75,9 @@ def picture(model: LatentModel, view: View, spec: ImageSpec, encoded: Encoded, w
 
     Args:
         watch: hears how it grows, where pixels are drawn one after the other.
-
-    Raises:
-        UserError: pixels are to be kept by a model that draws all of them at once.
     """
     pick = held(model, [view], encoded).pick
     if not draws_pixels(model):
-        if view.known:
-            raise UserError("this model draws all pixels at once: none of an image's can be kept; drop known")
         return render(model, 1, pick, view.seed)
     image = model.decode(1, pick(slice(0, 1)))
     assert isinstance(image, AutoregressiveImage)

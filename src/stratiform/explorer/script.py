@@ -16,7 +16,7 @@ def script(view: View, run: Path, spec: ImageSpec, draws_pixels: bool) -> str:
 
 
 def _lines(view: View, run: Path, spec: ImageSpec, draws_pixels: bool) -> Iterator[str]:
-    keeps = bool(view.known)
+    keeps = draws_pixels and bool(view.known)
     used = {
         "a": keeps or any(choice.source in ("a", "between") for choice in view.levels),
         "b": any(choice.source in ("b", "between") for choice in view.levels),

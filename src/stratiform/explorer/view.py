@@ -59,8 +59,8 @@ class View:
         seed: of all noise.
         temperature: of pixels that are drawn one after the other.
         a, b: images of one's own, a byte per value k of [C, H, W]; b"": none.
-        known: of a model that draws pixel after pixel, which of a's pixels stay: a byte each of [H, W], 0 or 1; b"":
-            none.
+        known: which of a's pixels stay: in completions, and in pictures drawn pixel after pixel; a byte each of
+            [H, W], 0 or 1; b"": none.
     """
 
     levels: tuple[Choice, ...]

@@ -2,6 +2,7 @@
 
 import { get, Later, Newest, post } from "./api.js";
 import { scale } from "./colours.js";
+import { Completions } from "./complete.js";
 import { byId, el, say } from "./dom.js";
 import { keys } from "./keys.js";
 import { Panel } from "./level.js";
@@ -24,6 +25,7 @@ class Page {
     this.panels = about.levels.map((_, index) => new Panel(this, index)).reverse();
     this.neighbours = about.levels.length ? new Neighbours(this) : null;
     this.easel = about.draws_pixels && !about.levels.length ? new Easel(this) : null;
+    this.completions = new Completions(this);
     this.where = new Newest((view) => this.place(view), (error) => this.trouble(error));
     this.rest = new Later(() => this.follow(), (error) => this.trouble(error), 90);
     this.store.addEventListener("view", (event) => this.refresh(event.detail.cause));
@@ -46,8 +48,8 @@ class Page {
     );
     const levels = el("section", { class: "levels", id: "levels", tabindex: "-1", "aria-labelledby": "levels-title" }, over, ...this.panels.map((panel) => panel.section));
     const middle = this.easel
-      ? el("div", { class: "levels", id: "levels", tabindex: "-1" }, this.easel.element, this.easel.masking, this.findings.element)
-      : el("div", { class: "levels" }, levels, this.findings.element);
+      ? el("div", { class: "levels", id: "levels", tabindex: "-1" }, this.easel.element, this.completions.element, this.findings.element)
+      : el("div", { class: "levels" }, levels, this.findings.element, this.completions.element);
     const side = el("div", { class: "side" });
     const narrow = matchMedia("(max-width: 900px)");
     // On a phone the levels come next to the picture, which stays in sight.
@@ -135,6 +137,7 @@ class Page {
     this.neighbours?.refresh();
     this.own.refresh();
     this.findings.refresh();
+    this.completions.refresh();
     this.panels.forEach((panel) => panel.follow());
   }
 

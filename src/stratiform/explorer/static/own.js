@@ -76,7 +76,7 @@ export class Own {
       if (gone(choice)) return { lock: !!choice.lock };
       return image && letter === "a" && !choice.lock ? { source: "a" } : choice;
     });
-    if (letter === "a") delete view.known;
+    if (letter === "a") delete view.known; // a mask is of one image
     store.commit(view);
   }
 

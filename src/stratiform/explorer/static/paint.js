@@ -1,10 +1,8 @@
-// Models that draw pixel after pixel: row by row while one watches, the rest changed, masks completed.
+// Models that draw pixel after pixel: row by row while one watches, and the rest changed.
 
 import { lines } from "./api.js";
-import { cividis } from "./colours.js";
-import { button, el, group, range, shown } from "./dom.js";
-import { Mask } from "./mask.js";
-import { own, packed, unpacked } from "./pixels.js";
+import { button, el, group, range } from "./dom.js";
+import { packed, unpacked } from "./pixels.js";
 import { anyDraw } from "./store.js";
 
 const FRAME = 45; // milliseconds that a row is seen before the next one comes
@@ -22,27 +20,6 @@ export class Easel {
       min: 0, max: spec.height - 1, step: 1, value: 0, show: String, onset: (rows) => this.keepRows(rows),
     });
     this.note = el("p", { class: "faint", role: "status" });
-    this.mask = new Mask(spec, (known) => this.keepMask(known));
-    this.completions = el("div", { class: "completions" });
-    const half = (name, part) => button(name, () => this.mask.hide(part), { "aria-label": `Hide the ${name.toLowerCase()}` });
-    this.masking = el(
-      "section",
-      { class: "card", "aria-labelledby": "mask-title", hidden: true },
-      el("h2", { id: "mask-title" }, "Hide a part, see what could be there"),
-      el("p", { class: "faint" }, "Paint over image A what is to be hidden."),
-      this.mask.element,
-      group(
-        "Hide",
-        half("Bottom", (row) => row >= 0.5),
-        half("Top", (row) => row < 0.5),
-        half("Left", (_, column) => column < 0.5),
-        half("Right", (_, column) => column >= 0.5),
-        half("Centre", (row, column) => Math.abs(row - 0.46) < 0.26 && Math.abs(column - 0.46) < 0.26),
-        button("Nothing", () => this.mask.hide(() => false)),
-      ),
-      group("Complete", button("Complete it eight times", () => this.complete(), { class: "main" })),
-      this.completions,
-    );
     this.element = el(
       "section",
       { class: "card", "aria-labelledby": "paint-title" },
@@ -82,21 +59,14 @@ export class Easel {
     this.page.store.commit({ ...view, a: this.image, known: packed(mask), seed });
   }
 
-  keepMask(known) {
-    const { known: before, ...view } = this.page.store.view;
-    this.page.store.commit(known.every(Boolean) ? view : { ...view, known: packed(known) });
-  }
-
   refresh() {
     const { view } = this.page.store;
     const { spec, version } = this.page.about;
     this.temperature.set(view.temperature ?? 1);
-    this.masking.hidden = !view.a;
     const mask = view.known ? unpacked(view.known, spec.height * spec.width) : null;
     const hidden = mask ? mask.indexOf(0) : 0;
     const rowwise = mask && !mask.subarray(Math.max(hidden, 0)).some(Boolean);
     this.keep.set(rowwise ? Math.floor(hidden / spec.width) : 0);
-    if (view.a) this.mask.put(view.a, mask ?? undefined);
     const asked = JSON.stringify([view, version]);
     if (asked !== this.asked) this.paint(view);
     this.asked = asked;
@@ -131,41 +101,5 @@ export class Easel {
       this.note.textContent = `stopped after row ${this.rows} of ${height}; “Change the rest” goes on from here`;
       this.keep.set(this.rows);
     }
-  }
-
-  async complete() {
-    const { page } = this;
-    const { view } = page.store;
-    if (!view.known) {
-      this.completions.replaceChildren(el("p", { role: "status" }, "Nothing is hidden yet."));
-      return;
-    }
-    const note = el("p", { class: "faint", role: "status" }, "0 % drawn");
-    this.completions.replaceChildren(note);
-    this.completing?.abort();
-    this.completing = new AbortController();
-    await page.tried(async () => {
-      for await (const told of lines(`${page.path}/complete`, { view, count: 8 }, this.completing.signal)) {
-        if (told.images) this.show(told, note);
-        else note.textContent = `${Math.round(100 * told.drawn)} % drawn`;
-      }
-    });
-  }
-
-  show(told, note) {
-    const { spec } = this.page.about;
-    const how = told.exact ? "drawn exactly" : `${told.distinct} distinct, chosen from ${told.particles} by weight (${told.effective.toFixed(1)} of them count)`;
-    note.textContent = `8 completions, ${how}; beside them, where they differ.`;
-    const top = Math.max(...told.spread.flat(), 1e-9);
-    const map = el("canvas", { class: "pixels", role: "img", "aria-label": `Where the completions differ, up to ${shown(top)}` });
-    Object.assign(map, { width: spec.width, height: spec.height });
-    const pen = map.getContext("2d");
-    told.spread.forEach((row, i) => row.forEach((value, j) => {
-      pen.fillStyle = cividis(value / top);
-      pen.fillRect(j, i, 1, 1);
-    }));
-    const thumbs = told.images.map((image, i) => own(image, spec, `Completion ${i + 1}`));
-    const spread = el("figure", {}, map, el("figcaption", {}, `standard deviation: dark 0, bright ${shown(top)}`));
-    this.completions.replaceChildren(note, el("div", { class: "row" }, el("div", { class: "strip" }, ...thumbs), spread));
   }
 }
