@@ -8,8 +8,8 @@ Reached   2026-11-21, 10,000 of the 20,000 steps, seed 0, MNIST: bounds of -88.0
           (0.69) for the HVAE, 500 samples; two levels in use in both. docs/hierarchies.md
 
 Sizes are the paper's: 64, 32, 16, 8, 4 units, layers of 512, 256, 128, 64, 32. The paper trains for 2,000 epochs with
-batch normalisation; ours are minutes with layer normalisation, from outputs at the mean image. Omniglot is Lake's split
-at 28 x 28, not the set of the published numbers. NORB, the paper's third set, is not to be had.
+batch normalisation; ours are minutes with layer normalisation, from outputs at the mean image. Omniglot is Lake's
+split at 28 x 28, not the set of the published numbers. NORB, the paper's third set, is not to be had.
 """
 
 from __future__ import annotations
