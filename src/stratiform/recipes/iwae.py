@@ -3,8 +3,9 @@
 Paper     Burda, Grosse, Salakhutdinov 2016, Table 1
 Claim     trained on the importance-weighted bound, more units are active and the likelihood is better
 Command   stratiform train iwae-mnist; stratiform train iwae-vae-mnist; stratiform train iwae-omniglot
-Minutes   not measured yet
-Reached   not measured yet
+Minutes   6 on one core in bfloat16, of the processor
+Reached   2026-11-21, 20,000 of the 60,000 steps, seed 0, MNIST: bounds of -98.56 (0.88) nats for k = 5, -98.78 (0.90)
+          for the ELBO, 500 samples. docs/hierarchies.md
 
 100 and 50 units, tanh layers of 200 and 100, batches of 20, Adam(eps 1e-4) and outputs whose bias starts at the logit
 of the mean image (here of the first batch) are the paper's. It trains for 3,280 epochs in eight stages of falling
@@ -31,7 +32,7 @@ MODEL = HVAE(
 )
 
 
-def _entry(name: str, objective: Objective, source: str, about: str, use_when: str) -> Entry:
+def _entry(name: str, objective: Objective, source: str, about: str, use_when: str, expect: str) -> Entry:
     return Entry(
         recipe=Recipe(
             name=name,
@@ -45,8 +46,8 @@ def _entry(name: str, objective: Objective, source: str, about: str, use_when: s
         use_when=use_when,
         levels=UNITS,
         images=ImageSpec(1, 28, 28, 2),
-        minutes=None,
-        expect="not measured yet",
+        minutes=6,
+        expect=expect,
     )
 
 
@@ -56,6 +57,7 @@ IWAE_MNIST = _entry(
     "mnist",
     "two layers trained on the importance-weighted bound, k = 5",
     "you want a tighter bound and more active units",
+    "bound of -98.6 ± 0.9 nats after a third of the steps",
 )
 IWAE_VAE_MNIST = _entry(
     "iwae-vae-mnist",
@@ -63,6 +65,7 @@ IWAE_VAE_MNIST = _entry(
     "mnist",
     "the same network trained on the ELBO with five samples",
     "you want the control of iwae-mnist",
+    "bound of -98.8 ± 0.9 nats after a third of the steps",
 )
 IWAE_OMNIGLOT = _entry(
     "iwae-omniglot",
@@ -70,4 +73,5 @@ IWAE_OMNIGLOT = _entry(
     "omniglot_lake28",
     "the same on Omniglot (Lake's split, 28 x 28)",
     "you want the same on characters of fifty alphabets",
+    "not measured yet",
 )

@@ -97,9 +97,9 @@ EXPERIMENTS: dict[str, Experiment] = {
         claim="training on the importance-weighted bound turns on more units, and the likelihood is better",
         recipes=("iwae-vae-mnist", "iwae-mnist"),
         work=units.bounds,
-        minutes="not measured yet",
+        minutes="20 of one processor in bfloat16, one seed; 8 with --steps 20000",
         expected="of two layers none that we could check; of one, k = 5, 3,280 epochs: -85.54 (quoted by nbip/IWAE)",
-        measured="not measured yet",
+        measured="2026-11-21, 20,000 steps, seed 0: -98.56 (k = 5), -98.78 (ELBO): not decided",
     ),
     "matnet-mnist": Experiment(
         paper=MATNET_PAPER,
