@@ -32,7 +32,7 @@ ALLOWED = {
     "data": (),
     "training": ("models", "objective", "data", "core", "evaluation.bound", "evaluation.clustered"),
     "recipes": ("training.recipe", "models", "objective", "data.config", "distributions"),
-    "evaluation": ("core", "data", "edit"),
+    "evaluation": ("core", "data", "distributions", "edit"),
     "figures": ("evaluation",),
     "reproduce": ("core", "data", "distributions", "evaluation", "figures", "recipes", "report", "training"),
     "report": ("__version__", "data", "evaluation", "figures", "recipes", "training"),
