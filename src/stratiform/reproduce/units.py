@@ -9,7 +9,7 @@ steps, its schedule played to its end.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from matplotlib.figure import Figure
@@ -128,7 +128,8 @@ def _within(workshop: Workshop, member: Member, equal: Effort, least: float) -> 
     if effort <= least * (1 + ALIKE):
         return member
     steps = max(1, round(member.steps * least / effort))
-    return Member.of(workshop, member.name, member.seed, workshop.run(member.name, member.seed, steps))
+    shorter = Member.of(workshop, member.name, member.seed, workshop.run(member.name, member.seed, steps))
+    return replace(shorter, pace=member.pace)
 
 
 def _row(m: Member) -> list[Any]:
