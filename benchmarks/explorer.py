@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import platform
 import random
 import shutil
@@ -155,6 +156,7 @@ def crowd(address: str, run: str, process: int, clients: int, seconds: float) ->
         threading.Thread(target=client, args=(address, run, i, end, answers[i], errors), daemon=True)
         for i in range(clients)
     ]
+    spent = processor_seconds(process)
     for thread in asking:
         thread.start()
     time.sleep(0.1 * seconds)
@@ -168,6 +170,7 @@ def crowd(address: str, run: str, process: int, clients: int, seconds: float) ->
         "answers": len(took),
         "answers_per_second": round(len(took) / seconds, 1),
         "answer_median_ms": round(1000 * statistics.median(took), 1),
+        "processor_ms_per_answer": round(1000 * (processor_seconds(process) - spent) / len(took), 1),
         "errors": len(errors),
         "first_error": errors[0] if errors else None,
         "memory_at_a_tenth_mib": early,
@@ -194,6 +197,12 @@ def client(address: str, run: str, seed: int, end: float, took: list[float], err
             errors.append(repr(error))
             connection.close()
         took.append(time.monotonic() - began)
+
+
+def processor_seconds(process: int) -> float:
+    """What a process has had of the processors, all threads together: the same however busy the machine is."""
+    words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident(process: int) -> int:

@@ -278,7 +278,8 @@ class Api:
 
     async def _opened(self, request: Request) -> Opened:
         run = self._run(request)
-        return await to_thread.run_sync(run.now)
+        opened = run.ready()
+        return await to_thread.run_sync(run.now) if opened is None else opened
 
     def _run(self, request: Request) -> Attached:
         run = self.runs.get(request.path_params["run"])

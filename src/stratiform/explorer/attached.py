@@ -119,6 +119,11 @@ class Attached:
         self._opened: Opened | None = None
         self._data: Data | None = None
 
+    def ready(self) -> Opened | None:
+        """The run with its present weights, at once; None where they have to be read first."""
+        opened, version = self._opened, self._version()
+        return opened if opened is not None and version in (None, opened.version) else None
+
     def now(self) -> Opened:
         """The run with its present weights.
 
@@ -126,12 +131,13 @@ class Attached:
             Waiting: there are none yet.
         """
         with self._lock:
-            version = self._version()
-            if self._opened is None or (version is not None and version != self._opened.version):
-                if version is None:
-                    raise Waiting(f"{self.name} has no weights yet; training writes the first ones within a minute")
-                step = int(read_notes(self.run.weights).get("step", 0))
-                self._opened = Opened(load(self.run), version, step, self.data)
+            opened, version = self.ready(), self._version()
+            if opened is not None:
+                return opened
+            if version is None:
+                raise Waiting(f"{self.name} has no weights yet; training writes the first ones within a minute")
+            step = int(read_notes(self.run.weights).get("step", 0))
+            self._opened = Opened(load(self.run), version, step, self.data)
             return self._opened
 
     def data(self) -> Data:
