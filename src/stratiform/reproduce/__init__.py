@@ -81,7 +81,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         work=gibbs.chains,
         minutes="15 on one core in bfloat16, one seed, other work beside it",
         expected="no number in the paper",
-        measured="2026-11-21, three seeds: Fréchet distance 255 to 262 from data after 1,000 steps, 81 to 98 ancestral",
+        measured="2026-11-21, three seeds: Fréchet distance 255 to 262 after 1,000 steps from data, 81 to 98 ancestral",
     ),
     "ladder-mnist": Experiment(
         paper="Sonderby et al. 2016, Table 1 and Fig. 3",
