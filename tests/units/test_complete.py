@@ -85,7 +85,7 @@ def test_chunks_are_completed_apart_and_heard_of_together(model, monkeypatch):
 
 
 def test_models_with_levels_or_without_order_are_refused():
-    with pytest.raises(UserError, match=r"this model has 2 levels: .* `stratiform reconstruct RUN --keep-top K`"):
+    with pytest.raises(UserError, match=r"this model has 2 levels: .* `stratiform inpaint RUN IMAGE`"):
         complete(known.pixels_given_z(SPEC, SOFTMAX), image(), UPPER, 2)
     with pytest.raises(UserError, match="this model has 3 levels"):
         complete(known.flat().top_down()[0], image(), UPPER, 2)

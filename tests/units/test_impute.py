@@ -22,7 +22,7 @@ from stratiform.evaluation.bound import log_weights
 from stratiform.evaluation.complete import complete
 from stratiform.evaluation.impute import Weighted, hole, impute, law
 from stratiform.evaluation.laws.case import random_images
-from stratiform.evaluation.particles import infer
+from stratiform.evaluation.particles import infer, log_q
 from stratiform.spec import ImageSpec
 
 DIAGONAL = torch.eye(2, dtype=torch.bool)
@@ -198,6 +198,17 @@ def test_what_cannot_be_completed_is_refused_in_a_line() -> None:
         impute(model, x, DIAGONAL, 8, particles=7)
     with pytest.raises(UserError, match="draws pixel after pixel given 3 levels"):
         impute(zoo.build("matnet, dense, markov, everywhere, autoregressive output, 2x2"), x, DIAGONAL, 2)
+
+
+@pytest.mark.parametrize("name", ["vlae, 5x7", "vae, digits-like"])
+def test_where_levels_are_independent_given_the_image_it_is_encoded_once(name: str) -> None:
+    model, x = zoo.build(name).eval(), random_images(zoo.ZOO[name][2], 3)
+    z = {level: torch.randn(6, *shape).double() for level, shape in enumerate(model.hierarchy.shapes)}
+    assert model.posterior.independent
+    fast = log_q(model, x, z)
+    model.posterior.independent = False
+    torch.testing.assert_close(fast, log_q(model, x, z))
+    assert fast.shape == (3, 6)
 
 
 def test_particles_are_a_function_of_the_seed_and_of_nothing_else() -> None:

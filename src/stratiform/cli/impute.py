@@ -49,8 +49,9 @@ class Impute(Options):
     """At most so many images; None: all."""
     samples: int = 50
     """Draws of z behind the bound of a model that completes images."""
-    particles: int = 200
-    """Draws of z given the known pixels, where they must be weighted: models that were taught whole images."""
+    particles: int = 1000
+    """Draws of z given the known pixels, where they must be weighted: models that were taught whole images. With more,
+    `log p` rises towards the model's own and `by bounds` falls towards it."""
     draws: int = 100
     """Completions of each image, which its uncertainty is told from."""
     shown: int = 6

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -80,7 +79,3 @@ def together(x: Sequence[float], y: Sequence[float]) -> float | None:
         return None
     places = pairs.argsort(1).argsort(1).double()
     return torch.corrcoef(places)[0, 1].item()
-
-
-def to_json(rows: Sequence[Reliability]) -> list[dict[str, Any]]:
-    return [dict(vars(row)) for row in rows]

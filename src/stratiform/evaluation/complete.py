@@ -126,8 +126,8 @@ def _check(model: LatentModel, x: Tensor, known: Tensor) -> None:
     if levels or not isinstance(decoder, Autoregressive):
         has = f"has {levels} level{'s' * (levels > 1)}" if levels else "draws all pixels at once"
         raise UserError(
-            f"this model {has}: images are completed by models without levels that draw pixel after pixel (PixelCNN "
-            "and its kin); with levels, `stratiform reconstruct RUN --keep-top K` redraws what the lower ones hold"
+            f"this model {has}: pixel after pixel, images are completed by models without levels (PixelCNN and its "
+            "kin); `stratiform inpaint RUN IMAGE` completes them by others"
         )
     check(x, known, decoder.shape)
 

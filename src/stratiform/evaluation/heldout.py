@@ -43,7 +43,7 @@ class Settings:
 
     hide: str = "occluders"
     samples: int = 50  # draws of q, where what is scored is a bound
-    particles: int = 200  # draws of z, where they must be weighted
+    particles: int = 1000  # draws of z, where they must be weighted
     draws: int = 100  # completions of each image, which its uncertainty is told from
     shown: int = 6  # images whose completions are kept
     seed: int = 0

@@ -65,9 +65,9 @@ class Particles:
         """
         each = []
         for rows in chunks(len(self.log_w)):
-            here = torch.arange(rows.start, rows.stop)
-            image = decoded(self.model, _rows(self.z, here))
-            each.append(torch.stack([log_p_of(image, x.expand(len(here), -1, -1, -1), hidden) for x in images], 1))
+            image = decoded(self.model, {level: value[rows] for level, value in self.z.items()})
+            count = rows.stop - rows.start
+            each.append(torch.stack([log_p_of(image, x.expand(count, -1, -1, -1), hidden) for x in images], 1))
         return (self.log_w.log_softmax(0)[:, None] + torch.cat(each)).logsumexp(0)
 
 
@@ -82,7 +82,8 @@ def infer(model: LatentModel, x: Tensor, known: Tensor, n: int, *, seed: int = 0
     by_fill = model.encode(fills[source[inferred]], noisy(_rows(from_fills, inferred)))
     for level, latent in enumerate(by_fill):
         z[level][inferred] = latent.z
-    log_w = [_log_weights(model, x, known, fills, _rows(z, rows), source) for rows in torch.arange(n).split(256)]
+    parts = [{level: value[rows] for level, value in z.items()} for rows in chunks(n)]
+    log_w = [_log_weights(model, x, known, fills, part, source) for part in parts]
     return Particles(model, z, torch.cat(log_w))
 
 
@@ -111,16 +112,30 @@ def _log_weights(model: LatentModel, x: Tensor, known: Tensor, fills: Tensor, z:
     n = len(z[0])
     f, at_z = model.hierarchy.descend(n, given(z, from_prior()))
     log_p = torch.stack([latent.log_p() for latent in at_z]).sum(0).double()
-    log_each = [_log_q(model.encode(fill.expand(n, -1, -1, -1), replay(z))) for fill in fills] + [log_p]
+    log_each = torch.cat([log_q(model, fills, z), log_p[None]])
     shares = torch.bincount(source, minlength=FILLS + 1).double() / len(source)
-    log_r = (torch.stack(log_each) + shares.log().to(log_p)[:, None]).logsumexp(0)
+    log_r = (log_each + shares.log().to(log_p)[:, None]).logsumexp(0)
     return log_p + log_p_of(model.decoder(f), x.expand(n, -1, -1, -1), known) - log_r
 
 
-def _log_q(latents: tuple[Latent, ...]) -> Tensor:
-    """log q(z | x), [n] float64."""
-    each = [latent.log_q for latent in latents]
-    return torch.stack([log_q.double().flatten(1).sum(1) for log_q in each if log_q is not None]).sum(0)
+def log_q(model: LatentModel, x: Tensor, z: Levels) -> Tensor:
+    """log q(z | x) of levels [n, *z] given each of m images [m, C, H, W]; [m, n] float64, in nats."""
+    n = len(z[0])
+    if not model.posterior.independent:
+        return torch.stack([_at_draw(model.encode(one.expand(n, -1, -1, -1), replay(z))) for one in x])
+    each = [
+        latent.q.log_prob(z[level][:, None]).double().flatten(2).sum(2)  # [n, m]: q does not read the levels above
+        for level, latent in enumerate(model.encode(x))
+        if latent.q is not None
+    ]
+    return torch.stack(each).sum(0).T
+
+
+def _at_draw(latents: tuple[Latent, ...]) -> Tensor:
+    """log q(z | x) at the draw, [n] float64."""
+    return torch.stack(
+        [latent.log_q.double().flatten(1).sum(1) for latent in latents if latent.log_q is not None]
+    ).sum(0)
 
 
 def log_p_of(image: Image, x: Tensor, where: Tensor) -> Tensor:
