@@ -54,7 +54,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         work=hierarchies.compare,
         minutes="45 on one core in bfloat16, one seed, other work beside it",
         expected="no number in the paper",
-        measured="2026-11-21, seed 0: the bottom moves the pixels of every HVAE; alignment says nothing of so many classes",
+        measured="2026-11-21, seed 0: the bottom level moves the pixels; alignment says nothing of so many classes",
     ),
     "prop-1": Experiment(
         paper=f"{VLAE_PAPER}, Prop. 1 and its autoregressive form (appendix)",
