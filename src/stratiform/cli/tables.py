@@ -25,7 +25,7 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
     result = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for i, column in enumerate(columns):
         numeric = all(isinstance(row[i], int | float | None) for row in rows)
-        result.add_column(column, justify="right" if numeric else "left")
+        result.add_column(column, justify="right" if numeric else "left", no_wrap=i == 0)  # a name is typed again
     for row in rows:
         result.add_row(*map(cell, row))
     return result
