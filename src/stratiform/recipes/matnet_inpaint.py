@@ -6,13 +6,17 @@ Claim     a second stage refines what the first one filled in; completions of fa
 Command   stratiform train matnet-inpaint-digits; stratiform train matnet-inpaint-mnist;
           stratiform train matnet-inpaint-gtsrb; stratiform train matnet-inpaint-celeba;
           stratiform train matnet-inpaint-lsun-church; stratiform train matnet-inpaint-lsun-tower
-Minutes   not measured yet
-Reached   not measured yet
+Minutes   not measured yet on two cores of one's own
+Reached   2026-11-21, matnet-inpaint-digits, seed 0, 1500 steps: `stratiform impute --hide quadrants`, 200 test images,
+          log p(hidden | known) at least -44.4 nats per image; with one stage -48.1 (paired difference 3.7 +- 0.3),
+          vlae-digits -49.2 (estimate; by bounds -47.5), nearest neighbours -51.0, mean fill -52.1; in the central 50 %
+          and 90 % lie 44 % and 87 %
 
 The sizes of the photographs' models and their optimiser are the paper's: 200,000 batches of 50. Its code adds a loss
 on features learnt against the model, of which its text says nothing; here what is scored is the pixels. The script for
 faces weighs the KL by 2, here its weight is 1: the bound. Every pixel has a scale of its own, and the KL is warmed up,
-for else the scale explains the hidden pixels as noise before the levels have begun. `stratiform impute RUN` gives
+for else the scale explains the hidden pixels as noise before the levels have begun. On the digits that is not enough:
+without free bits all levels of one stage end empty, at a test ELBO of -46.9 where they reach -44.2. `stratiform impute RUN` gives
 held-out log p(hidden | known) beside what simpler means reach.
 """
 
@@ -24,6 +28,7 @@ from stratiform.data.config import DataConfig
 from stratiform.distributions import Likelihood
 from stratiform.models.conditional import ConditionalMatNet
 from stratiform.models.matnet import Modules
+from stratiform.objective import ELBO, FreeBits, Objective
 from stratiform.recipes.entry import Entry
 from stratiform.spec import ImageSpec
 from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
@@ -59,9 +64,10 @@ def entry(
     about: str,
     use_when: str,
     expect: str = "not measured yet",
+    objective: Objective | None = None,
 ) -> Entry:
     return Entry(
-        recipe=Recipe(name=name, model=model, data=data, beta=Warmup(steps=0.3), **how),
+        recipe=Recipe(name=name, model=model, data=data, objective=objective or ELBO(), beta=Warmup(steps=0.3), **how),
         about=about,
         use_when=use_when,
         levels=units_per_level(model, images),
@@ -139,8 +145,10 @@ MATNET_INPAINT_DIGITS = entry(
     ImageSpec(1, 8, 8, 17),
     {
         "optimiser": Optimiser(lr=2e-3, warmup=0.05, decay="cosine"),
-        "training": Training(steps=3000, batch=64, average=0.995, threads=1),
+        "training": Training(steps=1500, batch=64, average=0.995, threads=1),
     },
     "any part of the built-in digits completed in two stages",
     "you want to see completions within a few minutes, offline",
+    "-44.4 nats of hidden pixels",
+    FreeBits(nats=0.5),
 )
