@@ -16,8 +16,8 @@ The sizes of the photographs' models and their optimiser are the paper's: 200,00
 on features learnt against the model, of which its text says nothing; here what is scored is the pixels. The script for
 faces weighs the KL by 2, here its weight is 1: the bound. Every pixel has a scale of its own, and the KL is warmed up,
 for else the scale explains the hidden pixels as noise before the levels have begun. On the digits that is not enough:
-without free bits all levels of one stage end empty, at a test ELBO of -46.9 where they reach -44.2. `stratiform impute RUN` gives
-held-out log p(hidden | known) beside what simpler means reach.
+without free bits all levels of one stage end empty, at a test ELBO of -46.9 where they reach -44.2. `stratiform impute
+RUN` gives held-out log p(hidden | known) beside what simpler means reach.
 """
 
 from __future__ import annotations
