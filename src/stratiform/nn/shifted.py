@@ -48,6 +48,8 @@ class _ConcatELU(torch.autograd.Function):
 
 def concat_elu(x: Tensor) -> Tensor:
     """[B, F, ...] -> ELU([x, -x]) [B, 2 F, ...]"""
+    if torch.compiler.is_compiling():  # it fuses the plain formula, and takes no writing in place
+        return F.elu(torch.cat([x, -x], 1))
     active: Tensor = _ConcatELU.apply(x)
     return active
 
