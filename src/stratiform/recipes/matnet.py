@@ -74,6 +74,7 @@ def entry(
     about: str,
     use_when: str,
     objective: Objective | None = None,
+    expect: str = "not run here",
     **recipe: object,
 ) -> Entry:
     binarise = "dynamic" if images.bins == 2 else "no"
@@ -91,7 +92,7 @@ def entry(
         levels=units_per_level(model, images),
         images=images,
         minutes=None,
-        expect="not run here",
+        expect=expect,
         claim="ten and more layers of latent variables train end to end",
     )
 
