@@ -51,13 +51,12 @@ class Components(OnSplit):
     def work(self) -> Answer:
         at_least_one("limit", self.limit)
         loaded, data = self.opened()
-        level = level_of_mixture(loaded.model)
         images = torch.cat([*in_order(data, self.split, limit=self.limit, seed=self.seed or 0)])
         r = responsibilities(loaded.model, images.split(BATCH))
         assigned, count = r.argmax(1), r.shape[1]
         shares = np.bincount(assigned, minlength=count) / len(assigned)
         order = [int(i) for i in np.argsort(-shares, kind="stable") if shares[i] > 0]
-        rows = self._agreements(loaded, data, assigned, count, level)
+        rows = self._agreements(loaded, data, images, assigned, count)
         answer = saved([self._picture(loaded, images, r, order[:SHOWN])], self.out or self.run / "components.png")
         values = {
             "recipe": loaded.recipe.name,
@@ -78,7 +77,7 @@ class Components(OnSplit):
         return Answer(values, (said, *_tables(rows), *answer.text))
 
     def _agreements(
-        self, loaded: Loaded, data: Data, assigned: np.ndarray, count: int, level: int
+        self, loaded: Loaded, data: Data, images: Tensor, assigned: np.ndarray, count: int
     ) -> dict[str, Agreement]:
         """Of the components, and of k-means on the codes beside them; empty where the source has no labels."""
         split = data.test if self.split == "test" else data.train
@@ -86,12 +85,11 @@ class Components(OnSplit):
             return {}
         classes, seed = split.labels[: len(assigned)], self.seed or 0
         found = {f"{loaded.recipe.name}, components": agreement(classes, assigned, count, seed=seed)}
-        others = [(loaded, level), *((load(run), -1) for run in self.beside)]
+        others = [(loaded, level_of_mixture(loaded.model)), *((load(run), -1) for run in self.beside)]
         for other, at in others:
             if other.spec != loaded.spec:
                 raise UserError(f"{other.run.path} models other images than {self.run}; give a run on the same images")
-            images = in_order(data, self.split, limit=self.limit, seed=seed)
-            code = codes_and_kl(other.model, images, seed=seed)[0][at]
+            code = codes_and_kl(other.model, images.split(BATCH), seed=seed)[0][at]
             found[f"{other.recipe.name}, k-means of its top"] = by_k_means(classes, code, count, seed=seed)
         return found
 

@@ -27,8 +27,8 @@ from stratiform.data.batches import mix
 from stratiform.errors import UserError
 from stratiform.evaluation.bound import log_weights
 from stratiform.evaluation.complete import Completions, check, comes_first, complete
-from stratiform.evaluation.explore import Watch, chunks, unwatched
-from stratiform.evaluation.particles import Particles, decoded, infer, noise
+from stratiform.evaluation.explore import Watch, chunks, noise, unwatched
+from stratiform.evaluation.particles import Particles, decoded, infer
 
 LEVELS, PIXELS, CHOICE = 100, 101, 102  # what a seed is for
 Estimator = Literal["exact", "bound", "estimate"]
@@ -77,7 +77,7 @@ class Conditional:
     effective = math.inf
 
     def draw(self, n: int, temperature: float = 1.0) -> Tensor:
-        held, drawn, known = noise(self.model, n, self.seed, LEVELS), [], self.known[None, None]
+        held, drawn, known = noise(self.model, n, mix(self.seed, LEVELS)), [], self.known[None, None]
         for rows in chunks(n):
             count = rows.stop - rows.start
             guide = self.model.given(self.x.expand(count, -1, -1, -1), known.expand(count, -1, -1, -1))

@@ -29,8 +29,7 @@ from stratiform.core.model import LatentModel
 from stratiform.core.posterior import noisy, replay
 from stratiform.data.batches import mix
 from stratiform.evaluation.complete import systematic, weights
-from stratiform.evaluation.explore import chunks
-from stratiform.evaluation.noise import standard_normal
+from stratiform.evaluation.explore import chunks, noise
 
 FILLS, PRIOR, ROUNDS = 15, 5, 4  # of twenty particles one comes from each fill, five from the prior
 CHOSEN, STARTED, DRAWN, RENEWED = range(4)  # what a seed is for; the last one, and those after it, round by round
@@ -76,7 +75,7 @@ def infer(model: LatentModel, x: Tensor, known: Tensor, n: int, *, seed: int = 0
     """n particles of the levels of x [1, C, H, W] given the pixels `known`, bool [H, W]; a function of the seed."""
     fills = _fills(model, x, known, n, seed)
     source = (torch.arange(n) % (FILLS + PRIOR)).clamp(max=FILLS)  # the fill of each particle; FILLS: the prior
-    from_fills = noise(model, n, seed, DRAWN)
+    from_fills = noise(model, n, mix(seed, DRAWN))
     z = _values(model.hierarchy.descend(n, with_noise(from_fills, from_prior()))[1])
     inferred = torch.nonzero(source < FILLS)[:, 0]
     by_fill = model.encode(fills[source[inferred]], noisy(_rows(from_fills, inferred)))
@@ -89,11 +88,11 @@ def infer(model: LatentModel, x: Tensor, known: Tensor, n: int, *, seed: int = 0
 
 def _fills(model: LatentModel, x: Tensor, known: Tensor, n: int, seed: int) -> Tensor:
     """Images with what may be in the hole, [FILLS, C, H, W]."""
-    drawn = _values(model.hierarchy.descend(n, with_noise(noise(model, n, seed, STARTED), from_prior()))[1])
+    drawn = _values(model.hierarchy.descend(n, with_noise(noise(model, n, mix(seed, STARTED)), from_prior()))[1])
     w = weights(log_p_of(decoded(model, drawn), x.expand(n, -1, -1, -1), known))
     z = _rows(drawn, systematic(w.cpu(), FILLS, Generator().manual_seed(mix(seed, CHOSEN))))
     for step in range(ROUNDS):
-        z = _values(model.encode(_filled(model, x, known, z), noisy(noise(model, FILLS, seed, RENEWED + step))))
+        z = _values(model.encode(_filled(model, x, known, z), noisy(noise(model, FILLS, mix(seed, RENEWED + step)))))
     return _filled(model, x, known, z)
 
 
@@ -147,15 +146,6 @@ def decoded(model: LatentModel, z: Levels) -> Image:
     """p(x | z) of levels [n, *z]."""
     image: Image = model.decoder(model.hierarchy.descend(len(z[0]), given(z, from_prior()))[0])
     return image
-
-
-def noise(model: LatentModel, n: int, seed: int, purpose: int) -> dict[int, Tensor]:
-    """Standard normal noise of every level, [n, *z] each: a function of (seed, purpose, row, level) alone."""
-    rows, top = torch.arange(n), model.hierarchy.top
-    return {
-        level: standard_normal(mix(seed, purpose), level, rows, torch.zeros_like(rows), shape).to(top)
-        for level, shape in enumerate(model.hierarchy.shapes)
-    }
 
 
 def _values(latents: tuple[Latent, ...]) -> dict[int, Tensor]:

@@ -24,6 +24,7 @@ from dataclasses import replace
 
 from stratiform.data.config import DataConfig
 from stratiform.distributions import Likelihood
+from stratiform.models.conditional import ConditionalMatNet
 from stratiform.models.matnet import MatNet, Modules
 from stratiform.objective import ELBO, MixedKL, MixtureELBO, Objective
 from stratiform.recipes.entry import Entry
@@ -36,8 +37,8 @@ MNIST, COLOUR = ImageSpec(1, 28, 28, 2), ImageSpec(3, 32, 32, 256)
 EPOCH = {"mnist": 600, "omniglot_lake28": 193, "cifar10": 500}  # steps of 100 images
 
 
-def units_per_level(model: MatNet, spec: ImageSpec) -> tuple[int, ...]:
-    """Bottom to top."""
+def units_per_level(model: MatNet | ConditionalMatNet, spec: ImageSpec) -> tuple[int, ...]:
+    """Of one stage, bottom to top."""
     scales = zip(model.network.places(spec), model.units, model.network.depth, strict=True)
     return (*(math.prod(place.shape(units)) for place, units, depth in scales for _ in range(depth)), model.latent)
 

@@ -22,14 +22,14 @@ RUN` gives held-out log p(hidden | known) beside what simpler means reach.
 
 from __future__ import annotations
 
-import math
-
 from stratiform.data.config import DataConfig
 from stratiform.distributions import Likelihood
 from stratiform.models.conditional import ConditionalMatNet
 from stratiform.models.matnet import Modules
 from stratiform.objective import ELBO, FreeBits, Objective
 from stratiform.recipes.entry import Entry
+from stratiform.recipes.matnet import units_per_level
+from stratiform.recipes.matnet_small import OFFLINE
 from stratiform.spec import ImageSpec
 from stratiform.training.recipe import Optimiser, Recipe, Training, Warmup
 
@@ -48,13 +48,6 @@ SMALL = {
 }
 
 
-def units_per_level(model: ConditionalMatNet, spec: ImageSpec) -> tuple[int, ...]:
-    """Bottom to top, the second stage beneath the first."""
-    scales = zip(model.network.places(spec), model.units, model.network.depth, strict=True)
-    stage = *(math.prod(place.shape(units)) for place, units, depth in scales for _ in range(depth)), model.latent
-    return stage * model.stages
-
-
 def entry(
     name: str,
     model: ConditionalMatNet,
@@ -70,7 +63,7 @@ def entry(
         recipe=Recipe(name=name, model=model, data=data, objective=objective or ELBO(), beta=Warmup(steps=0.3), **how),
         about=about,
         use_when=use_when,
-        levels=units_per_level(model, images),
+        levels=units_per_level(model, images) * model.stages,
         images=images,
         minutes=None,
         expect=expect,
@@ -143,10 +136,7 @@ MATNET_INPAINT_DIGITS = entry(
     ),
     DataConfig(source="digits"),
     ImageSpec(1, 8, 8, 17),
-    {
-        "optimiser": Optimiser(lr=2e-3, warmup=0.05, decay="cosine"),
-        "training": Training(steps=1500, batch=64, average=0.995, threads=1),
-    },
+    OFFLINE,
     "any part of the built-in digits completed in two stages",
     "you want to see completions within a few minutes, offline",
     "-44.4 nats of hidden pixels",
