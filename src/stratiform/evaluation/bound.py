@@ -228,7 +228,7 @@ def evaluate(
         elbo_stderr=elbo.stderr,
         log_likelihood_bound=bound.value,
         log_likelihood_bound_stderr=bound.stderr,
-        bits_per_dim=bits_per_dim(bound.value, spec, grid) if model.whole else None,
+        bits_per_dim=bits_of(model, bound.value, spec, grid),
         auxiliary_bits_per_dim=None if found.auxiliary is None else bits_per_dim(found.auxiliary, spec, grid),
         levels=found.levels,
         effective_samples=found.effective_samples,
@@ -247,6 +247,11 @@ def bits_per_dim(log_p: float, spec: ImageSpec, grid: int | None = None) -> floa
     if spec.bins is not None:
         return bits
     return None if grid is None else bits + math.log2(grid)
+
+
+def bits_of(model: LatentModel, log_p: float, spec: ImageSpec, grid: int | None = None) -> float | None:
+    """`bits_per_dim` of what a model scores; None where that is a part of the image."""
+    return bits_per_dim(log_p, spec, grid) if model.whole else None
 
 
 def active_units(variance: Tensor) -> int:

@@ -15,7 +15,7 @@ from stratiform.core.posterior import mean
 from stratiform.data.batches import in_order
 from stratiform.data.split import Data
 from stratiform.evaluation.anomaly import Scores, scores
-from stratiform.evaluation.bound import bits_per_dim, bounds
+from stratiform.evaluation.bound import bits_of, bounds
 from stratiform.evaluation.explore import draws_pixels, reconstruct
 from stratiform.spec import ImageSpec
 
@@ -54,7 +54,7 @@ def score(model: LatentModel, x: Tensor, spec: ImageSpec, grid: int | None) -> F
     )
     return Found(
         bound=bound,
-        bits_per_dim=bits_per_dim(bound, spec, grid),
+        bits_per_dim=bits_of(model, bound, spec, grid),
         level_bits=(found.kl[:, 0] / LN2).tolist(),
         pixel_bits=-image.log_prob_each(x)[0].double() / LN2,
         kept=kept,

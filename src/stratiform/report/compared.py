@@ -11,7 +11,7 @@ from stratiform.data.batches import in_order
 from stratiform.data.source import load as load_data
 from stratiform.data.split import Data
 from stratiform.errors import UserError
-from stratiform.evaluation.bound import PerImage, bits_per_dim
+from stratiform.evaluation.bound import PerImage, bits_of
 from stratiform.evaluation.levels import levels
 from stratiform.evaluation.metrics import Metrics
 from stratiform.evaluation.moments import Mean, paired
@@ -75,7 +75,7 @@ class Comparison:
     def bits(self, run: Compared) -> float | None:
         """Bits per dimension, from the importance-weighted bound."""
         grid = self.data.grid if self.data.config.dequantise else None
-        return bits_per_dim(run.bound.value, self.data.spec, grid)
+        return bits_of(run.loaded.model, run.bound.value, self.data.spec, grid)
 
     def to_json(self) -> dict[str, Any]:
         """As `compare --json` prints it."""

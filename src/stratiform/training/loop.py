@@ -18,7 +18,7 @@ from stratiform.data.batches import Batches, in_order, mix
 from stratiform.data.source import load
 from stratiform.data.split import Data
 from stratiform.errors import Failed, UserError
-from stratiform.evaluation.bound import bits_per_dim, evaluate
+from stratiform.evaluation.bound import bits_of, evaluate
 from stratiform.training.events import Began, Finished, Logged, Scored, Skipped, Watch, unwatched
 from stratiform.training.log import Log
 from stratiform.training.player import NonFinite
@@ -166,7 +166,7 @@ class _Session:
             "step": step,
             "loss": mean["loss"],
             "elbo": mean["elbo"],
-            "bits_per_dim": bits_per_dim(mean["elbo"], self.data.spec, grid) if first.part.whole else None,
+            "bits_per_dim": bits_of(first.part, mean["elbo"], self.data.spec, grid),
             "kl": mean["kl"],
             "beta": self._beta(step - 1),
             "lr": first.rule.rate(*self._place(back=1)),
