@@ -117,11 +117,10 @@ def test_bounds_and_units(capfd: pytest.CaptureFixture[str], tmp_path: Path, mon
     from stratiform.reproduce import units
 
     monkeypatch.setattr(units, "IMAGES", 20)
-    monkeypatch.setattr(units, "SAMPLES", 3)
     paces = {"hvae-digits": 10.0, "lvae-digits": 20.0}
     monkeypatch.setattr(units, "pace", lambda recipe, data: paces[recipe.name])
     recipes = tuple(paces)
-    monkeypatch.setitem(EXPERIMENTS, "ladder-mnist", replace(EXPERIMENTS["ladder-mnist"], recipes=recipes))
+    monkeypatch.setitem(EXPERIMENTS, "ladder-mnist", replace(EXPERIMENTS["ladder-mnist"], recipes=recipes, samples=3))
     words = ("reproduce", "ladder-mnist", "--steps", "4", "--folder", str(tmp_path), "--seeds", "1", "2")
     found = answered(capfd, *words)
     rows, gained = found["tables"].values()

@@ -96,6 +96,8 @@ class Experiment:
     """what came of it last, and when"""
     source: str | None = None
     """the images, where they are not the recipes' own"""
+    samples: int = 500
+    """draws of z per image, where a bound is measured"""
 
 
 def per_run(workshop: Workshop, recipes: Iterable[str]) -> Iterable[tuple[str, int, Loaded]]:

@@ -1,9 +1,9 @@
 """How many levels and units a hierarchy uses, and what its bound is: LVAE Table 1 and Fig. 3, IWAE Table 1.
 
-Bound with K samples, KL and active units of each level (variance of the code over images above 0.01). The first recipe
-is the control: every other one is compared with it on the same images, draw by draw, at equal steps and at equal
-seconds of the processor. The one that takes more of them is trained anew with so many fewer
-steps, its schedule played to its end.
+Bound with the experiment's samples, KL and active units of each level (variance of the code over images above 0.01).
+The first recipe is the control: every other one is compared with it on the same images, draw by draw, at equal steps
+and at equal seconds of the processor. The one that takes more of them is trained anew with so many fewer steps, its
+schedule played to its end.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from stratiform.reproduce.verdict import Margin, judged
 from stratiform.training.log import kl_over_training
 from stratiform.training.run import Loaded
 
-IMAGES, SAMPLES = 1000, 500
+IMAGES = 1000
 ALIKE = 0.05  # efforts that differ by less, of the smaller, are equal
 EARLY = 0.1  # of the training, left out of its picture
 Effort = Literal["steps", "seconds"]
@@ -42,15 +42,15 @@ class Member:
     pace: float  # processor seconds per step
 
     @classmethod
-    def of(cls, workshop: Workshop, name: str, seed: int, loaded: Loaded) -> Member:
-        """SAMPLES samples on IMAGES test images, kept with the run."""
+    def of(cls, workshop: Workshop, samples: int, name: str, seed: int, loaded: Loaded) -> Member:
+        """So many samples on IMAGES test images, kept with the run."""
 
         def measure() -> dict[str, Any]:
             batches = in_order(workshop.data(name), limit=IMAGES, seed=0)
-            return PerImage.of(loaded.model, batches, samples=SAMPLES, seed=0).to_json()
+            return PerImage.of(loaded.model, batches, samples=samples, seed=0).to_json()
 
         metrics = Metrics(loaded.run.metrics, loaded.run.weights)
-        images = PerImage.from_json(metrics.kept(f"bounds of {SAMPLES} on {IMAGES} images", measure))
+        images = PerImage.from_json(metrics.kept(f"bounds of {samples} on {IMAGES} images", measure))
         cost = metrics.kept("seconds per step", lambda: {"seconds": pace(loaded.recipe, workshop.data(name))})
         return cls(name, seed, loaded, images, cost["seconds"])
 
@@ -94,10 +94,11 @@ class Pair:
 
 
 def bounds(workshop: Workshop, experiment: Experiment) -> Findings:
-    members = [Member.of(workshop, *run) for run in per_run(workshop, experiment.recipes)]
-    pairs = [*_pairs(workshop, members)]
+    samples = experiment.samples
+    members = [Member.of(workshop, samples, *run) for run in per_run(workshop, experiment.recipes)]
+    pairs = [*_pairs(workshop, samples, members)]
     shorter = [m for pair in pairs for m in (pair.own, pair.control) if m not in members]
-    columns = ("recipe", "seed", "ELBO", f"bound, {SAMPLES} samples", "KL per level", "active units", "levels in use")
+    columns = ("recipe", "seed", "ELBO", f"bound, {samples} samples", "KL per level", "active units", "levels in use")
     title = f"{IMAGES} test images, nats per image, levels bottom to top"
     gained = ("recipe", "against", "seed", "at equal", "steps", "its steps", *(pairs[0].gains() if pairs else ()))
     return Findings(
@@ -110,7 +111,7 @@ def bounds(workshop: Workshop, experiment: Experiment) -> Findings:
     )
 
 
-def _pairs(workshop: Workshop, members: Sequence[Member]) -> Iterator[Pair]:
+def _pairs(workshop: Workshop, samples: int, members: Sequence[Member]) -> Iterator[Pair]:
     """Every model but the control with the control of its seed, twice."""
     controls = {m.seed: m for m in members if m.name == members[0].name}
     for own in members:
@@ -119,17 +120,17 @@ def _pairs(workshop: Workshop, members: Sequence[Member]) -> Iterator[Pair]:
             both = own, control
             for equal in get_args(Effort):
                 least = min(getattr(member, equal) for member in both)
-                yield Pair(equal, *(_within(workshop, member, equal, least) for member in both))
+                yield Pair(equal, *(_within(workshop, samples, member, equal, least) for member in both))
 
 
-def _within(workshop: Workshop, member: Member, equal: Effort, least: float) -> Member:
+def _within(workshop: Workshop, samples: int, member: Member, equal: Effort, least: float) -> Member:
     """The same model trained with about so many steps or seconds."""
     effort = getattr(member, equal)
     if effort <= least * (1 + ALIKE):
         return member
     steps = max(1, round(member.steps * least / effort))
-    shorter = Member.of(workshop, member.name, member.seed, workshop.run(member.name, member.seed, steps))
-    return replace(shorter, pace=member.pace)
+    again = workshop.run(member.name, member.seed, steps)
+    return replace(Member.of(workshop, samples, member.name, member.seed, again), pace=member.pace)
 
 
 def _row(m: Member) -> list[Any]:
