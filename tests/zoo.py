@@ -14,6 +14,7 @@ from stratiform.models import Model
 from stratiform.models.chain import Chain
 from stratiform.models.conditional import ConditionalMatNet
 from stratiform.models.hvae import HVAE
+from stratiform.models.iaf import IAFVAE, Ladder
 from stratiform.models.lvae import LVAE
 from stratiform.models.matnet import Local, MatNet, Modules
 from stratiform.models.parts import Network
@@ -173,6 +174,26 @@ ZOO: dict[str, tuple[str, Model, ImageSpec]] = {
             network=Modules(kind="dense", depth=(1,), channels=(6,), update="gated"),
             likelihood=BINARY,
         ),
+        ImageSpec(1, 2, 2, 2),
+    ),
+    "iaf, colour 9x6, two scales": (
+        "iaf",
+        IAFVAE(ladder=Ladder(depth=(2, 1), units=2, width=4)),
+        ImageSpec(3, 9, 6, 256),
+    ),
+    "iaf, three steps, no halving, checkpointed": (
+        "iaf",
+        IAFVAE(ladder=Ladder(depth=(1, 2), units=2, width=4, halvings=0, flow=3, checkpoint=True)),
+        ImageSpec(1, 3, 5, 17),
+    ),
+    "iaf, a Gaussian, two halvings": (
+        "iaf",
+        IAFVAE(ladder=Ladder(depth=(2,), units=1, width=3, halvings=2, flow=0)),
+        ImageSpec(1, 7, 8, 17),
+    ),
+    "iaf, binary 2x2": (
+        "iaf",
+        IAFVAE(ladder=Ladder(depth=(1,), units=2, width=4, halvings=0), likelihood=BINARY),
         ImageSpec(1, 2, 2, 2),
     ),
     "pixelcnn, 5x6": ("pixelcnn", PixelCNN(width=8, blocks=2, kernel=5), ImageSpec(1, 5, 6, 17)),

@@ -75,8 +75,8 @@ def test_densities_are_at_least_float32_and_scales_clamped() -> None:
 @pytest.mark.parametrize(
     ("bins", "names"),
     [
-        (2, ("bernoulli", "laplace", "gaussian", "logistic", "softmax", "mixture")),
-        (17, ("laplace", "gaussian", "logistic", "softmax", "mixture")),
+        (2, ("bernoulli", "laplace", "gaussian", "logistic", "logistic-cells", "softmax", "mixture")),
+        (17, ("laplace", "gaussian", "logistic", "logistic-cells", "softmax", "mixture")),
         (None, ("laplace", "gaussian", "logistic")),
     ],
 )

@@ -112,3 +112,12 @@ def test_dialects_have_finite_gradients_and_samples_on_the_grid(dialect) -> None
     levels = image.sample(Generator().manual_seed(0)) * 31
     assert torch.equal(levels, levels.round()) and levels.min() >= 0 and levels.max() <= 31
     assert torch.equal(image.mean, mean)
+
+
+@pytest.mark.parametrize("bins", [2, 8, 32, 128])
+def test_coarser_cells_are_made_of_whole_cells(bins: int) -> None:
+    """P_b of a level = the sum of P_256 over the levels that it is made of: Eq. 8 quantises the bins, not the mean."""
+    mean, log_scale = parameters(200.0 / 256.0, math.log(12.0 / 256.0))
+    fine, coarse = (logistic.cells(mean, log_scale, n).log_prob(every_level(n)).exp() for n in (256, bins))
+    assert torch.allclose(coarse, fine.view(bins, -1).sum(1), rtol=1e-12)
+    assert coarse.sum().item() == pytest.approx(1.0, abs=1e-12)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Generator, Tensor, nn
 
 from stratiform.core.hierarchy import Above, Carry, Draw, Guide, Pick, from_prior
@@ -19,8 +20,8 @@ def sample(level: int, q: Distribution) -> tuple[Tensor, Tensor]:
 
 
 def mean(level: int, q: Distribution) -> tuple[Tensor, Tensor]:
-    """The draw of codes: z = E_q[z]."""
-    return q.mean, q.log_prob(q.mean)
+    """The draw of codes: z = E_q[z], the draw without noise; of a flow, that of the base's mean."""
+    return q.draw(torch.zeros_like(q.mean))
 
 
 def sampler(generator: Generator) -> Draw:

@@ -10,6 +10,7 @@ from typing import Literal
 from torch import Tensor
 
 from stratiform.distributions import families, logistic, mixture
+from stratiform.distributions.flow import Flow
 from stratiform.distributions.gaussian import Gaussian, gaussian_kl, gaussian_product
 from stratiform.distributions.gaussian_mixture import GaussianMixture, mixture_kl_bound
 from stratiform.distributions.image import Bernoulli, Binned, Density, Image
@@ -59,6 +60,7 @@ HEADS: dict[str, HeadKind] = {
     "laplace": _location_scale("Laplace, binned", families.Laplace()),
     "gaussian": _location_scale("Gaussian, binned", families.Normal()),
     "logistic": _location_scale("discretised logistic", families.Logistic()),
+    "logistic-cells": HeadKind("discretised logistic on equal cells, AGAVE's Eq. 8 with tails", logistic.cells),
     "softmax": HeadKind("softmax over grey levels", raw=SOFTMAX),
     "mixture": HeadKind("mixture of discretised logistics, channels coupled", raw=_mixture("exact")),
     "logistic-openai": HeadKind("PixelCNN++'s approximate code", logistic.openai, normalised=False),
@@ -138,6 +140,6 @@ def _fits(kind: HeadKind, bins: int | None) -> bool:
 
 
 __all__ = [
-    "HEADS", "Bernoulli", "Binned", "Density", "Distribution", "Gaussian", "GaussianMixture", "HeadKind", "Image",
-    "Likelihood", "Mixture", "Softmax", "fitting", "gaussian_kl", "gaussian_product", "mixture_kl_bound", "total",
+    "HEADS", "Bernoulli", "Binned", "Density", "Distribution", "Flow", "Gaussian", "GaussianMixture", "HeadKind",
+    "Image", "Likelihood", "Mixture", "Softmax", "fitting", "gaussian_kl", "gaussian_product", "mixture_kl_bound", "total",
 ]  # fmt: skip

@@ -53,6 +53,11 @@ def iaf(mean: Tensor, log_scale: Tensor, bins: int) -> Dialect:
     return Dialect(Binned(Logistic(), mean, log_scale, bins, "cells", "cut"), _iaf_mass)
 
 
+def cells(mean: Tensor, log_scale: Tensor, bins: int) -> Binned:
+    """AGAVE's Eq. 8 with open tails: sums to 1; the cells of fewer levels are made of whole cells of more."""
+    return Binned(Logistic(), mean, log_scale, bins, "cells")
+
+
 def agave(mean: Tensor, log_scale: Tensor, bins: int) -> Binned:
     """AGAVE's Eq. 8 as printed: sums to the logistic's mass within [0, 1]."""
     return Binned(Logistic(), mean, log_scale, bins, "cells", "cut")

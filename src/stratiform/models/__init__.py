@@ -7,6 +7,7 @@ from typing import Protocol
 from stratiform.core.model import LatentModel
 from stratiform.models.conditional import ConditionalMatNet
 from stratiform.models.hvae import HVAE
+from stratiform.models.iaf import IAFVAE
 from stratiform.models.lvae import LVAE
 from stratiform.models.matnet import MatNet
 from stratiform.models.pixelcnn import GatedPixelCNN, PixelCNN, PixelCNNpp
@@ -32,6 +33,7 @@ MODELS: dict[str, type[Model]] = {
     "vlae-reference": ReferenceVLAE,
     "matnet": MatNet,
     "conditional-matnet": ConditionalMatNet,
+    "iaf": IAFVAE,
     "pixelcnn": PixelCNN,
     "gated-pixelcnn": GatedPixelCNN,
     "pixelcnnpp": PixelCNNpp,
