@@ -3,7 +3,6 @@
 import io
 import json
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,11 +12,11 @@ from urllib.parse import unquote
 import axe_playwright_python
 import numpy as np
 import pytest
-import uvicorn
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 import images as files
+from serving import serving
 from stratiform.explorer import strict
 from stratiform.explorer.app import application
 from stratiform.explorer.attached import Attached, attached
@@ -58,14 +57,8 @@ def runs(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Att
 @pytest.fixture(scope="module")
 def address(runs: dict[str, Attached]) -> Iterator[str]:
     app = application(runs, Limits(rate=1e9, burst=1e9))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none", lifespan="off"))
-    serving = threading.Thread(target=server.run)
-    serving.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    server.should_exit = True
-    serving.join()
+    with serving(app) as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +81,10 @@ def opened(browser: Browser, address: str) -> Iterator[Open]:
         lambda request: None if request.url.startswith((address, "blob:", "data:")) else troubles.append(request.url),
     )
 
-    def go(run: str, view: dict[str, Any] | None = None, **size: int) -> Page:
+    def go(run: str, view: dict[str, Any] | None = None, held: list[Route] | None = None, **size: int) -> Page:
         page = context.new_page()
+        if held is not None:
+            page.route("**/where", lambda route: held.append(route))
         if size:
             page.set_viewport_size(size)  # type: ignore[arg-type]
         page.goto(f"{address}#run={run}" + (f"&view={json.dumps(view)}" if view else ""))
@@ -111,12 +106,13 @@ def until(page: Page, expression: str, seconds: float = 20.0) -> None:
 
 SETTLED = """() => {
   const view = new URLSearchParams(location.hash.slice(1)).get("view");
-  return view !== null && document.querySelector("canvas.live").dataset.view === JSON.stringify(JSON.parse(view));
+  if (view === null || document.querySelector(".panel[aria-busy=true]")) return false;
+  return document.querySelector("canvas.live").dataset.view === JSON.stringify(JSON.parse(view));
 }"""
 
 
 def view_of(page: Page) -> dict[str, Any]:
-    """What the address says, once it is what the picture shows."""
+    """What the address says, once it is what the picture shows and no movement waits to be done."""
     until(page, SETTLED)
     return json.loads(unquote(page.url.split("view=")[1]))
 
@@ -221,7 +217,7 @@ def test_a_dropped_image_is_placed_rebuilt_and_scored(opened: Open, runs: dict[s
     np.testing.assert_array_equal(seen(page), made(runs["ladder"], view))
     page.get_by_text("bits per dimension").wait_for()
     assert page.locator(".kept figure").count() == 5  # the image, and rebuilt from 3, 2, 1, 0 levels
-    assert page.locator(".marks span").all_inner_texts() == ["A"] * 3
+    until(page, "[...document.querySelectorAll('.marks span')].map((mark) => mark.textContent).join('') === 'AAA'")
     page.get_by_text("Less likely than").wait_for()
     assert page.locator(".heat canvas").evaluate("canvas => [canvas.width, canvas.height]") == [8, 8]
 
@@ -271,6 +267,18 @@ def test_larger_levels_have_sliders_and_a_pad_of_two_axes(opened: Open, runs: di
     np.testing.assert_array_equal(seen(page), made(runs["chain"], moved))
     drag(page, "[data-level='3'] .pad", (0.5, 0.5), (0.75, 0.6))
     assert view_of(page)["levels"][2]["units"] == {"0": pytest.approx(1.5, abs=0.05)}
+
+
+def test_what_a_hand_does_before_the_server_has_told_what_levels_hold_is_not_lost(opened: Open) -> None:
+    asked: list[Route] = []
+    page = opened("chain", held=asked)
+    page.locator("[data-level='1'] .sliders input").first.fill("1.5")
+    drag(page, "[data-level='3'] .pad", (0.5, 0.5), (0.75, 0.6))
+    assert asked and "units" not in page.url
+    page.unroute("**/where")  # what was held goes on
+    first, _, last = view_of(page)["levels"]
+    assert list(first["units"].values()) == [1.5] and last["units"] == {"0": pytest.approx(1.5, abs=0.05)}
+    assert page.locator("[data-level='1'] .sliders output").first.inner_text() == "1.50"
 
 
 def test_the_brush_draws_anew_what_is_under_it(opened: Open, runs: dict[str, Attached]) -> None:
@@ -356,6 +364,7 @@ def test_everything_is_done_with_the_keyboard_alone(opened: Open, runs: dict[str
     page = opened("ladder")
     page.keyboard.press("3")
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Level 3, place of its code"
+    until(page, "document.activeElement.getAttribute('aria-disabled') === 'false'")
     start = float(page.evaluate("document.activeElement.getAttribute('aria-valuenow')"))
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowUp")
@@ -404,7 +413,9 @@ def test_new_weights_are_shown_without_a_reload(opened: Open, runs: dict[str, At
     runs["chain"].run.write_weights(scaled(load(runs["chain"].run).model, 1.3), 61)
     page.get_by_text("new weights, of step 61").wait_for()
     until(page, "document.querySelector('#subtitle').textContent.includes('61')")
-    assert not np.array_equal(seen(page), before)
+    end = time.monotonic() + 20
+    while np.array_equal(seen(page), before):
+        assert time.monotonic() < end, "the old picture stays"
 
 
 def test_an_address_of_another_model_is_not_followed(opened: Open) -> None:

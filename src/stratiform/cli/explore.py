@@ -31,20 +31,17 @@ class Explore(Options):
 
     def work(self) -> Answer:
         import torch
-        import uvicorn
 
         from stratiform.explorer.app import application
         from stratiform.explorer.attached import attached
+        from stratiform.explorer.server import server
 
         torch.set_num_threads(1)  # requests run side by side; a small picture gains nothing by a second thread
         runs = attached(self.runs, self.source)
         listening = _listening(self.host, self.port)
         address = f"http://{self.host if ':' not in self.host else f'[{self.host}]'}:{listening.getsockname()[1]}/"
         print(f"explorer: {address}   (Ctrl-C ends it)", file=sys.stderr if self.json else sys.stdout, flush=True)
-        config = uvicorn.Config(
-            application(runs), log_level="warning", ws="none", lifespan="off", timeout_graceful_shutdown=1
-        )
-        uvicorn.Server(config).run([listening])
+        server(application(runs)).run([listening])
         return Answer({"address": address}, ())
 
 

@@ -33,6 +33,7 @@ class Limits:
     json_bytes: int = MIB
     picture_bytes: int = 16 * MIB
     picture_pixels: int = 25_000_000
+    head_seconds: float = 10.0
     body_seconds: float = 10.0
     rate: float = 300.0  # requests per second from one address, in the long run
     burst: float = 600.0  # requests at once

@@ -17,7 +17,7 @@ const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 
 export class Panel {
   constructor(page, index) {
-    Object.assign(this, { page, index, about: page.about.levels[index], held: null, codes: null, pictures: false });
+    Object.assign(this, { page, index, about: page.about.levels[index], held: null, early: [], codes: null, pictures: false });
     const number = this.about.level;
     this.facts = el("p", { class: "facts" }, `${this.units()}`);
     const title = el("h3", {}, `Level ${number}`);
@@ -113,8 +113,8 @@ export class Panel {
     }
     this.pad = new Pad({
       label: kind === "pad" ? `Level ${level}, place of its code` : `Level ${level}, place on its two principal axes`,
-      axes: Math.min(this.about.units, 2), set: done,
-      move: (place) => this.movePad(place),
+      axes: Math.min(this.about.units, 2), set: () => this.known(done),
+      move: (place) => this.known(() => this.movePad(place)),
     });
     this.steer.replaceChildren(this.pad.element);
     if (kind === "units") {
@@ -131,13 +131,14 @@ export class Panel {
     this.facts.textContent = `${this.units()}${active} · ${bits} bits per image`;
     if (this.brush) this.brush.put(this.choice.brush ?? [], codes.kl_map);
     this.pad?.behind({ points: codes.points });
-    if (this.sliders) {
+    // Sliders that a hand is on stay: new weights may call other units the most active.
+    if (this.sliders && !this.sliders.contains(document.activeElement)) {
       this.sliders.replaceChildren(
         ...codes.order.slice(0, SLIDERS).map((unit) => {
           const row = range(`Unit ${unit + 1}`, {
             min: -REACH, max: REACH, step: 0.05, value: 0,
-            onmove: (value) => this.moveUnit(unit, value),
-            onset: () => this.page.store.commit(),
+            onmove: (value) => this.known(() => this.moveUnit(unit, value)),
+            onset: () => this.known(() => this.page.store.commit()),
           });
           row.unit = unit;
           return row;
@@ -164,9 +165,29 @@ export class Panel {
     return axes && held ? axes.map((axis) => dot(axis, held)) : null;
   }
 
+  // The view has changed: unless a hand on this level changed it, what it holds now is being asked.
+  forget() {
+    if (this.heldOf !== this.moment()) this.held = null;
+  }
+
+  moment() {
+    return JSON.stringify([this.page.store.view, this.page.about.version]);
+  }
+
+  // Does `act` now, or as soon as it is known what the level holds: no movement of a hand is lost.
+  known(act) {
+    if (this.held) return act();
+    this.early.push(act);
+    this.section.setAttribute("aria-busy", "true");
+  }
+
   // What the levels hold has come from the server.
-  hear(held, ofImages) {
-    this.held = held;
+  hear(told, ofImages) {
+    this.held = told;
+    this.heldOf = this.moment();
+    this.early.splice(0).forEach((act) => act());
+    this.section.setAttribute("aria-busy", "false");
+    const held = this.held ?? told;
     const place = this.at(held);
     if (this.pad && place && !this.dragging) this.pad.put(place);
     if (this.pad) {
@@ -177,8 +198,8 @@ export class Panel {
   }
 
   movePad(place) {
+    if (this.locked()) return;
     const axes = this.axes();
-    if (!axes || !this.held) return;
     const moved = this.held.map((value, unit) => {
       const by = axes.reduce((sum, axis, i) => sum + (place[i] - dot(axis, this.held)) * axis[unit], 0);
       return rounded(value + by);
@@ -188,7 +209,7 @@ export class Panel {
   }
 
   moveUnit(unit, value) {
-    if (!this.held || this.locked()) return;
+    if (this.locked()) return;
     this.held = this.held.map((own, i) => (i === unit ? rounded(value) : own));
     const others = this.choice.temperature === undefined ? this.choice.units : Object.fromEntries(this.held.map(rounded).entries());
     this.preview(this.byHand({ ...others, [unit]: rounded(value) }));
@@ -205,6 +226,7 @@ export class Panel {
   preview(choice) {
     this.dragging = true;
     this.page.store.preview(this.page.store.with(this.index, choice), this.index);
+    this.heldOf = this.moment();
   }
 
   from(source) {
@@ -309,10 +331,7 @@ export class Panel {
     this.share.input.disabled = locked;
     this.hold.hidden = page.about.free || !["a", "b", "between", "zero"].includes(choice.source);
     this.hold.setAttribute("aria-pressed", String(choice.hold === "value"));
-    if (this.pad) {
-      this.pad.locked = locked;
-      this.pad.handle.setAttribute("aria-disabled", String(locked));
-    }
+    this.pad?.hold(locked || !this.axes());
     this.sliders?.querySelectorAll("label").forEach((row) => (row.input.disabled = locked));
     if (this.brush) {
       this.brush.locked = locked;

@@ -82,7 +82,10 @@ class Page {
   // Where the data lie.
   async learn() {
     if (!this.factors) this.legend.textContent = "finding out where the data lie …";
-    const codes = await get(`${this.path}/codes`);
+    const codes = await get(`${this.path}/codes`).catch((error) => {
+      this.legend.textContent = error.message;
+      throw error;
+    });
     this.factors = codes.factors;
     this.panels.forEach((panel) => panel.place(codes.levels[panel.index]));
     this.bits.replaceChildren(bar(codes.levels.map((level) => level.kl / Math.LN2), "Bits of each level's code, mean of the data"));
@@ -127,7 +130,12 @@ class Page {
     if (this.easel) this.easel.refresh();
     else this.picture.refresh();
     if (this.panels.length) this.where.ask({ view: this.store.view, cause });
-    if (cause === undefined) this.panels.forEach((panel) => panel.refresh());
+    if (cause === undefined) {
+      this.panels.forEach((panel) => {
+        panel.forget();
+        panel.refresh();
+      });
+    }
     this.rest.ask();
   }
 

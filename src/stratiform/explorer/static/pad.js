@@ -13,7 +13,7 @@ const clamp = (value) => Math.min(Math.max(value, -REACH), REACH);
 export class Pad {
   // `move(place)` while one drags, `set(place)` when one lets go; a place is one number per axis.
   constructor({ label, axes, move, set }) {
-    Object.assign(this, { axes, move, set, place: [0, 0], points: null, factor: null, swept: null, locked: false });
+    Object.assign(this, { axes, move, set, place: null, points: null, factor: null, swept: null, locked: false });
     this.canvas = el("canvas", { "aria-hidden": "true" });
     this.marks = el("div", { class: "marks", "aria-hidden": "true" });
     this.handle = el("div", {
@@ -25,7 +25,14 @@ export class Pad {
     this.handle.addEventListener("keydown", (event) => this.key(event));
     this.handle.addEventListener("blur", () => this.settle());
     new ResizeObserver(() => this.draw()).observe(this.element);
-    this.put([0, 0]);
+    this.hold(false);
+  }
+
+  // Whether it stays as it is; without a place it has nothing to move.
+  hold(locked) {
+    this.locked = locked;
+    this.element.classList.toggle("waiting", !this.place);
+    this.handle.setAttribute("aria-disabled", String(locked || !this.place));
   }
 
   put(place) {
@@ -36,6 +43,7 @@ export class Pad {
     this.handle.setAttribute("aria-valuenow", this.place[0].toFixed(2));
     const words = ["first", "second"].slice(0, this.axes).map((name, i) => `${name} ${shown(this.place[i])}`);
     this.handle.setAttribute("aria-valuetext", words.join(", "));
+    this.hold(this.locked);
   }
 
   mark(letters) {
@@ -74,7 +82,7 @@ export class Pad {
     const step = event.shiftKey ? 0.5 : 0.1;
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
     const by = moves[event.key];
-    if (this.locked || event.ctrlKey || event.metaKey || event.altKey || !(by || event.key === "Home")) return;
+    if (this.locked || !this.place || event.ctrlKey || event.metaKey || event.altKey || !(by || event.key === "Home")) return;
     event.preventDefault();
     const along = this.axes === 1 && by && !by[0] ? [by[1], 0] : by;
     this.put(along ? [clamp(this.place[0] + along[0]), clamp(this.place[1] + along[1])] : [0, 0]);

@@ -55,7 +55,8 @@ export class Easel {
     const { width, height } = this.page.about.spec;
     const { known, ...view } = this.page.store.view;
     if (!rows || !this.image) return this.page.store.commit({ ...view, seed });
-    const mask = Uint8Array.from({ length: width * height }, (_, at) => (at < rows * width ? 1 : 0));
+    const drawn = Math.min(rows, this.rows ?? height); // of a picture that is still painted, no more than there is
+    const mask = Uint8Array.from({ length: width * height }, (_, at) => (at < drawn * width ? 1 : 0));
     this.page.store.commit({ ...view, a: this.image, known: packed(mask), seed });
   }
 
