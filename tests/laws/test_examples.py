@@ -1,11 +1,13 @@
 """The examples run, and what they build keeps the laws."""
 
 import importlib.util
+import runpy
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from stratiform.evaluation.check import LAWS
 from stratiform.evaluation.laws.case import Case, NotApplicable
@@ -51,3 +53,15 @@ def test_the_example_trains_and_says_what_came_of_it(
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == list(relations.RELATIONS)
     assert all("bits per dimension after 2 steps; KL of levels 1 to L:" in line for line in lines)
+
+
+def test_the_features_of_the_digits_end_in_a_plot(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    picture = tmp_path / "features.png"
+    monkeypatch.setattr(sys, "argv", ["features.py", "3", str(picture)])
+    runpy.run_path(str(FILE.with_name("features.py")), run_name="__main__")
+    said = capsys.readouterr().out
+    assert [line.split("  ")[0] for line in said.splitlines()[2:6]] == ["level 1", "level 2", "level 3", "all levels"]
+    with Image.open(picture) as image:
+        assert image.size == (1155, 814) and len(image.getcolors(10**6)) > 100

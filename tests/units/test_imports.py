@@ -20,6 +20,7 @@ ALLOWED = {
     "__main__": ("cli",),
     "cli": ANYTHING,
     "explorer": ANYTHING,
+    "sklearn": ANYTHING,
     "errors": (),
     "files": (),
     "spec": (),
@@ -37,7 +38,7 @@ ALLOWED = {
     "reproduce": ("core", "data", "distributions", "evaluation", "figures", "recipes", "report", "training"),
     "report": ("__version__", "data", "evaluation", "figures", "recipes", "training"),
 }
-MADE_OF = {"conditional": {"matnet"}}  # models that are made of another
+MADE_OF = {"conditional": {"matnet"}, "agave": {"iaf", "pixelcnn"}}  # models that are made of another
 TORCH_ONLY = ("spec", "distributions", "nn", "core", "objective", "models")
 
 

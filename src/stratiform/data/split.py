@@ -20,7 +20,7 @@ class Split:
     """N images and what the source says of each.
 
     Attributes:
-        images: uint8 [N, C, H, W], grey levels k, memory-mapped from the cache.
+        images: uint8 [N, C, H, W], grey levels k, memory-mapped from the cache; or continuous values, float32.
         labels: int64 [N], or None where any image has none.
         factors: The source's own attributes: float64 [N] (NaN: unknown), or int64 [N] for classes.
     """
@@ -33,7 +33,7 @@ class Split:
         return len(self.images)
 
     def rows(self, indices: np.ndarray) -> Tensor:
-        """uint8 [n, C, H, W]"""
+        """[n, C, H, W], of the type of `images`"""
         return torch.from_numpy(np.array(self.images[np.asarray(indices)]))
 
     def take(self, indices: np.ndarray) -> Split:

@@ -168,9 +168,18 @@ def log_weights(
 
 
 def bounds(
-    model: LatentModel, x: Tensor, samples: int, *, seed: int = 0, first: int = 0, chunk: int | None = None
+    model: LatentModel,
+    x: Tensor,
+    samples: int,
+    *,
+    seed: int = 0,
+    first: int | Tensor = 0,
+    chunk: int | None = None,
 ) -> Bounds:
     """The bounds of every image, in the memory of one chunk of draws. Arguments as in `log_weights`.
+
+    Args:
+        first: the index of x[0] among all images, or of every image, int64 [B].
 
     Raises:
         Failed: a weight is not finite; the message names the image.
@@ -269,14 +278,14 @@ def _chunks(
     x: Tensor,
     samples: int,
     seed: int,
-    first: int,
+    first: int | Tensor,
     chunk: int | None,
     seen: Tensor | None = None,
 ) -> Iterator[tuple[Tensor, Terms]]:
     """Log-weights [c, B] in float64 and the Terms of their c * B rows, chunk by chunk; one row each without levels."""
     samples = samples if len(model.hierarchy.levels) else 1
     chunk = chunk or max(1, PIXELS_AT_ONCE // x.numel())
-    image = torch.arange(first, first + len(x), device=x.device)
+    image = first if isinstance(first, Tensor) else torch.arange(first, first + len(x), device=x.device)
     for start in range(0, samples, chunk):
         sample = torch.arange(start, min(start + chunk, samples), device=x.device)
         c = len(sample)
@@ -285,7 +294,7 @@ def _chunks(
             inferred_from = {} if seen is None else {"seen": seen.repeat(c, 1, 1, 1)}
             terms = model(x.repeat(c, 1, 1, 1), draw=draw, **inferred_from)
             weights = _by_image(terms.log_weight(), len(x))
-        _refuse_non_finite(weights, terms, first)
+        _refuse_non_finite(weights, terms, 0 if isinstance(first, Tensor) else first)
         yield weights, terms
 
 

@@ -29,8 +29,11 @@ from stratiform.training.state import TrainState
 from stratiform.training.tensors import write_tensors
 
 
-def train(recipe: Recipe, run: Run, watch: Watch = unwatched) -> None:
+def train(recipe: Recipe, run: Run, watch: Watch = unwatched, data: Data | None = None) -> None:
     """Trains the recipe's model into the run's folder, or goes on where that run stopped.
+
+    Args:
+        data: images that are in memory already; None: what the recipe names.
 
     While it works the process is its own: torch's threads are set to `recipe.training.threads`, torch's generator is
     seeded before each step; both are put back.
@@ -39,7 +42,7 @@ def train(recipe: Recipe, run: Run, watch: Watch = unwatched) -> None:
         UserError: data, model and recipe do not fit each other, or the saved state is damaged; nothing was written.
         Failed: a full disk, or a number that is not finite; the last saved state is intact.
     """
-    data = load(recipe.data)
+    data = load(recipe.data) if data is None else data
     if not len(data.test):
         raise UserError(f"{recipe.data.source} has no image left to test on; give a source of two images or more")
     with _owned(recipe.training) as device:
