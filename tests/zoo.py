@@ -5,12 +5,15 @@ A new model adds its line here; all laws and the stored losses then run for it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from stratiform.core.model import LatentModel
 from stratiform.distributions import Likelihood
 from stratiform.evaluation.laws.case import Case
 from stratiform.models import Model
+from stratiform.models.agave import AGAVE
 from stratiform.models.chain import Chain
 from stratiform.models.conditional import ConditionalMatNet
 from stratiform.models.hvae import HVAE
@@ -27,6 +30,8 @@ from stratiform.spec import ImageSpec
 BINARY = Likelihood(name="bernoulli")
 CONV, DENSE = Network(width=4, hidden=32), Network(kind="dense", hidden=16)
 CHAIN, MAPS = Chain(hidden=(12, 8)), Chain(kind="conv", width=4, hidden=(8,))
+LADDER = Ladder(depth=(1, 1), units=2, width=4)
+PIXELS = PixelCNNpp(filters=4, resnets=1, scales=2, likelihood=Likelihood(name="mixture", mixtures=2))
 
 ZOO: dict[str, tuple[str, Model, ImageSpec]] = {
     "vae, digits-like": ("vae", VAE(latent=3, network=CONV), ImageSpec(1, 8, 8, 17)),
@@ -194,6 +199,36 @@ ZOO: dict[str, tuple[str, Model, ImageSpec]] = {
     "iaf, binary 2x2": (
         "iaf",
         IAFVAE(ladder=Ladder(depth=(1,), units=2, width=4, halvings=0), likelihood=BINARY),
+        ImageSpec(1, 2, 2, 2),
+    ),
+    "agave, colour 6x5": (
+        "agave",
+        AGAVE(ladder=LADDER, pixels=PIXELS, tower=3),
+        ImageSpec(3, 6, 5, 256),
+    ),
+    "agave, half size, features, Gaussian": (
+        "agave",
+        AGAVE(auxiliary="half", reads="features", ladder=replace(LADDER, flow=0), pixels=PIXELS, tower=3),
+        ImageSpec(3, 7, 6, 17),
+    ),
+    "agave, four levels, grey, as printed": (
+        "agave",
+        AGAVE(auxiliary="4", sees="grey", dialect="logistic-agave", ladder=LADDER, pixels=PIXELS, tower=3),
+        ImageSpec(3, 4, 5, 256),
+    ),
+    "agave, quarter size, a window": (
+        "agave",
+        AGAVE(auxiliary="quarter", window=1, ladder=LADDER, pixels=replace(PIXELS, filters=12), tower=3),
+        ImageSpec(1, 8, 6, 17),
+    ),
+    "agave, no auxiliary, binary 2x2": (
+        "agave",
+        AGAVE(
+            auxiliary="none",
+            ladder=replace(LADDER, halvings=0),
+            pixels=replace(PIXELS, scales=1, likelihood=BINARY),
+            tower=3,
+        ),
         ImageSpec(1, 2, 2, 2),
     ),
     "pixelcnn, 5x6": ("pixelcnn", PixelCNN(width=8, blocks=2, kernel=5), ImageSpec(1, 5, 6, 17)),

@@ -17,7 +17,10 @@ from stratiform.distributions import Likelihood
 from stratiform.errors import Failed, UserError
 from stratiform.evaluation.bound import evaluate
 from stratiform.models import MODELS
+from stratiform.models.agave import AGAVE
+from stratiform.models.iaf import Ladder
 from stratiform.models.pixelcnn import PixelCNNpp
+from stratiform.objective import ELBO
 from stratiform.training import loop
 from stratiform.training.events import Began, Event, Finished, Logged, Scored, Skipped
 from stratiform.training.log import read_log
@@ -37,6 +40,13 @@ RECIPES = {
     "halved": tiny(optimiser=Optimiser(lr=1e-2, betas=(0.8, 0.9), halve=(0.25, 8.0), settle=0.95)),
     "denoising, raw weights": tiny({"denoise": True, "average": None}),
     "set from the first batch, dropout": tiny(model=PixelCNNpp(filters=4, resnets=1, scales=2)),
+    "two parts side by side, then both": tiny(
+        model=AGAVE(
+            ladder=Ladder(depth=(1, 1), units=1, width=4), pixels=PixelCNNpp(filters=4, resnets=1, scales=2), tower=3
+        ),
+        objective=ELBO(weight=8.0),
+        stages=(Stage(players=(Player(part="vae"), Player(part="pixels"))), Stage()),
+    ),
 }
 
 
@@ -79,6 +89,7 @@ STOPS = {
     "halved": (2, 3, 7, 8),
     "denoising, raw weights": (7,),
     "set from the first batch, dropout": (0, 7),
+    "two parts side by side, then both": (3, 5, 6, 9),
 }
 
 

@@ -141,5 +141,6 @@ def _fits(kind: HeadKind, bins: int | None) -> bool:
 
 __all__ = [
     "HEADS", "Bernoulli", "Binned", "Density", "Distribution", "Flow", "Gaussian", "GaussianMixture", "HeadKind",
-    "Image", "Likelihood", "Mixture", "Softmax", "fitting", "gaussian_kl", "gaussian_product", "mixture_kl_bound", "total",
+    "Image", "Likelihood", "Mixture", "Softmax", "fitting", "gaussian_kl", "gaussian_product", "mixture_kl_bound",
+    "total",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Inverse autoregressive flow (Kingma et al. 2016): a Gaussian made flexible, its density known at the draw.
 
-Each step maps z to sigma z + (1 - sigma) m, elementwise, where m and sigma = sigmoid(s) of an element read those before
-it alone: the Jacobian is triangular, its log-determinant the sum of log sigma.
+Each step maps z to sigma z + (1 - sigma) m, elementwise, where m and sigma = sigmoid(s) of an element read those
+before it alone: the Jacobian is triangular, its log-determinant the sum of log sigma.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from stratiform.core.model import LatentModel
+from stratiform.models.agave import AGAVE
 from stratiform.models.conditional import ConditionalMatNet
 from stratiform.models.hvae import HVAE
 from stratiform.models.iaf import IAFVAE
@@ -34,6 +35,7 @@ MODELS: dict[str, type[Model]] = {
     "matnet": MatNet,
     "conditional-matnet": ConditionalMatNet,
     "iaf": IAFVAE,
+    "agave": AGAVE,
     "pixelcnn": PixelCNN,
     "gated-pixelcnn": GatedPixelCNN,
     "pixelcnnpp": PixelCNNpp,

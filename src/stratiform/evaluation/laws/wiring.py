@@ -32,7 +32,7 @@ def one_graph(case: Case) -> str:
 
 
 def every_parameter_learns(case: Case) -> str:
-    """The ELBO has a finite gradient, not all zero, in every parameter."""
+    """The ELBO, with an auxiliary observation where there is one, has a finite gradient in every parameter, not 0."""
     model = case.copy()
     _shake(model)
     parameters = dict(model.named_parameters())
@@ -49,8 +49,8 @@ def gradients_are_derivatives(case: Case) -> str:
     """Autograd's derivative along a direction equals the central difference, in every part: nothing is detached."""
     model, worst = case.copy(), 0.0
     _shake(model)
-    for part in (model.hierarchy, model.posterior, model.decoder, getattr(model, "condition", nn.Module())):
-        parameters = list(part.parameters())
+    for part in (model.hierarchy, model.posterior, model.decoder, getattr(model, "condition", None), model.auxiliary):
+        parameters = [] if part is None else list(part.parameters())
         if not parameters:
             continue
         gradients = torch.autograd.grad(_loss(case, model), parameters)
@@ -143,7 +143,8 @@ def generation_repeats_inference(case: Case) -> str:
 
 
 def _loss(case: Case, model: LatentModel) -> Tensor:
-    return -case.terms(model).elbo().mean()
+    terms = case.terms(model)
+    return -(terms.elbo() if terms.log_py is None else terms.elbo() + terms.log_py).mean()
 
 
 def _pieces(terms: Terms) -> Tensor:
