@@ -270,7 +270,7 @@ def test_without_its_images_a_run_is_explored_all_the_same(copied: Path) -> None
 def test_a_model_that_draws_nothing_by_itself_is_refused(cache: Path, tmp_path: Path) -> None:
     network = Modules(depth=(1, 1), channels=(4, 4), stem=3, hidden=8)
     recipe = tiny(model=ConditionalMatNet(latent=2, units=(1, 1), network=network))
-    with pytest.raises(UserError, match="stratiform inpaint"):
+    with pytest.raises(UserError, match=r"draws none by itself; use stratiform inpaint .*completes IMAGE --hide"):
         attached([untrained(tmp_path / "completes", recipe)])
 
 

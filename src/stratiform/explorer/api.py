@@ -5,33 +5,29 @@ A run is named, never pathed: nothing that a client sends becomes part of a path
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from anyio import CapacityLimiter, to_thread
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from torch import Tensor
 
-from stratiform.errors import UserError
 from stratiform.evaluation.explore import draws_pixels
-from stratiform.evaluation.impute import impute
 from stratiform.explorer import answers, strict, upload
 from stratiform.explorer import view as views
 from stratiform.explorer.about import about
+from stratiform.explorer.asked import Desk, query, view_of
 from stratiform.explorer.attached import Attached, Opened
 from stratiform.explorer.codes import factors
 from stratiform.explorer.hands import Hands
 from stratiform.explorer.limits import PICTURES, Limits, Refused
-from stratiform.explorer.picture import held, images, picture, pixels, stays, tensor
+from stratiform.explorer.painting import Easels
+from stratiform.explorer.picture import held, images, picture
 from stratiform.explorer.places import grid, where
 from stratiform.explorer.score import score, strangeness
 from stratiform.explorer.script import script
-from stratiform.explorer.stream import Say, lines
 from stratiform.explorer.view import View
 
 LARGEST_SIDE = 2048  # of a PNG
@@ -43,7 +39,8 @@ class Api:
     def __init__(self, runs: Mapping[str, Attached], limits: Limits) -> None:
         self.runs, self.limits = runs, limits
         self.hands = Hands(limits)
-        self.easels = CapacityLimiter(limits.painting)
+        self.desk = Desk(runs)
+        self.easels = Easels(self.desk, limits.painting)
 
     def routes(self) -> list[Route]:
         asked = {"": self.about, "/progress": self.progress, "/codes": self.codes, "/factors": self.factors}
@@ -58,8 +55,8 @@ class Api:
             "/image": self.image,
             "/score": self.score,
             "/strangeness": self.strangeness,
-            "/paint": self.paint,
-            "/complete": self.complete,
+            "/paint": self.easels.paint,
+            "/complete": self.easels.complete,
         }
         return [
             Route("/api/runs", self.index, methods=["GET"]),
@@ -75,16 +72,16 @@ class Api:
 
     async def about(self, request: Request) -> Response:
         """What the page is built from."""
-        run = self._run(request)
+        run = self.desk.run(request)
         return JSONResponse(await self.hands.do(request, lambda: about(run, run.now())))
 
     async def progress(self, request: Request) -> Response:
-        run = self._run(request)
+        run = self.desk.run(request)
         return JSONResponse(await self.hands.do(request, run.progress))
 
     async def codes(self, request: Request) -> Response:
         """The images' codes along two axes of each level, and what each level's units say of them."""
-        run = self._run(request)
+        run = self.desk.run(request)
 
         def work() -> dict[str, Any]:
             opened = run.now()
@@ -97,14 +94,14 @@ class Api:
 
     async def factors(self, request: Request) -> Response:
         """The same with what can be measured on the images."""
-        run = self._run(request)
+        run = self.desk.run(request)
         return JSONResponse({"factors": await self.hands.do(request, lambda: run.now().factors())})
 
     async def examples(self, request: Request) -> Response:
         """Some of the images that lie on the pads."""
-        run = self._run(request)
-        first = _query(request, "first", 0, 0, 10**6)
-        count = _query(request, "count", 24, 1, 100)
+        run = self.desk.run(request)
+        first = query(request, "first", 0, 0, 10**6)
+        count = query(request, "count", 24, 1, 100)
 
         def work() -> dict[str, Any]:
             seen = run.now().codes().seen
@@ -115,17 +112,17 @@ class Api:
 
     async def picture(self, request: Request) -> Response:
         """PNG"""
-        opened, given = await self._asked(request, ("view", "scale"))
+        opened, given = await self.desk.fields(request, ("view", "scale"))
         side = max(opened.spec.height, opened.spec.width)
         scale = strict.whole(given.get("scale", 1), "scale", 1, max(1, LARGEST_SIDE // side))
-        view = _view(given, opened)
+        view = view_of(given, opened)
         made = await self.hands.do(request, lambda: answers.png(_picture(opened, view)[0], scale))
         return Response(made, media_type="image/png")
 
     async def npz(self, request: Request) -> Response:
         """The picture in full precision, what each level holds, and the view."""
-        opened, given = await self._asked(request, ("view",))
-        view = _view(given, opened)
+        opened, given = await self.desk.fields(request, ("view",))
+        view = view_of(given, opened)
 
         def work() -> bytes:
             levels = held(opened.model, [view], opened.encoded)
@@ -138,46 +135,46 @@ class Api:
         return Response(await self.hands.do(request, work), media_type="application/zip")
 
     async def python(self, request: Request) -> Response:
-        opened, given = await self._asked(request, ("view",))
-        text = script(_view(given, opened), opened.loaded.run.path, opened.spec, draws_pixels(opened.model))
+        opened, given = await self.desk.fields(request, ("view",))
+        text = script(view_of(given, opened), opened.loaded.run.path, opened.spec, draws_pixels(opened.model))
         return JSONResponse({"python": text})
 
     async def where(self, request: Request) -> Response:
         """What each level of each view holds."""
-        opened, given = await self._asked(request, ("views",))
-        asked = [_view({"view": each}, opened) for each in strict.listed(given.get("views"), "views", 1, 8)]
+        opened, given = await self.desk.fields(request, ("views",))
+        asked = [view_of({"view": each}, opened) for each in strict.listed(given.get("views"), "views", 1, 8)]
         return JSONResponse({"views": await self.hands.do(request, lambda: [where(opened, view) for view in asked])})
 
     async def neighbours(self, request: Request) -> Response:
         """The free levels drawn anew."""
-        opened, given = await self._asked(request, ("view", "count", "first"))
+        opened, given = await self.desk.fields(request, ("view", "count", "first"))
         count = strict.whole(given.get("count", 8), "count", 1, 16)
         first = strict.whole(given.get("first", 1), "first", 0, views.LARGEST - 16)
-        return await self._several(request, opened, views.neighbours(_view(given, opened), count, first))
+        return await self._several(request, opened, views.neighbours(view_of(given, opened), count, first))
 
     async def sweep(self, request: Request) -> Response:
         """One level put to a grid of places along its two axes (one: along it), the others as they are."""
-        opened, given = await self._asked(request, ("view", "level", "cells", "reach"))
+        opened, given = await self.desk.fields(request, ("view", "level", "cells", "reach"))
         count = len(opened.model.hierarchy.shapes)
         level = strict.whole(given.get("level"), "level", 1, count) - 1
         cells = strict.whole(given.get("cells", 9), "cells", 2, 15)
         reach = strict.number(given.get("reach", 2.5), "reach", 0.1, 5.0)
-        view = _view(given, opened)
+        view = view_of(given, opened)
         return await self._several(
             request, opened, await self.hands.do(request, lambda: grid(opened, view, level, cells, reach))
         )
 
     async def between(self, request: Request) -> Response:
         """From image a to image b: in all levels, then in each alone, bottom -> top, the others those of a."""
-        opened, given = await self._asked(request, ("view", "steps"))
+        opened, given = await self.desk.fields(request, ("view", "steps"))
         steps = strict.whole(given.get("steps", 7), "steps", 2, 15)
-        view, count = _view(given, opened), len(opened.model.hierarchy.shapes)
+        view, count = view_of(given, opened), len(opened.model.hierarchy.shapes)
         rows = [None] if count == 1 else [None, *range(count)]
         return await self._several(request, opened, [v for row in rows for v in views.between(view, row, steps)])
 
     async def image(self, request: Request) -> Response:
         """An image file as the model sees it."""
-        opened = await self._opened(request)
+        opened = await self.desk.opened(request)
         if request.headers.get("content-type", "").split(";")[0].strip().lower() not in PICTURES:
             raise Refused(415, "send an image as image/png, jpeg, webp, gif or bmp")
         file = await request.body()
@@ -186,7 +183,8 @@ class Api:
 
     async def score(self, request: Request) -> Response:
         """Bits of one image, by level and by pixel, and what is left of it, from all levels down to none."""
-        run, opened, x = await self._image(request)
+        opened, x = await self.desk.image(request)
+        run = self.desk.run(request)
         found = await self.hands.do(request, lambda: score(opened.model, x, opened.spec, run.grid()))
         kept = None if found.kept is None else answers.pictures(found.kept)
         told = {"bound": found.bound, "bits_per_dim": found.bits_per_dim, "level_bits": found.level_bits}
@@ -194,112 +192,14 @@ class Api:
 
     async def strangeness(self, request: Request) -> Response:
         """Anomaly scores of one image beside those of some images of the data."""
-        _, opened, x = await self._image(request)
+        opened, x = await self.desk.image(request)
         found = await self.hands.do(request, lambda: strangeness(opened.model, x, opened.reference()))
         return JSONResponse({"scores": found})
-
-    async def paint(self, request: Request) -> Response:
-        """Lines of JSON: the picture while it is drawn, after every row; then, done, whole."""
-        opened, given = await self._asked(request, ("view",))
-        view = _view(given, opened)
-        if not draws_pixels(opened.model):
-            raise UserError("this model draws all pixels at once; ask for its picture")
-
-        def work(say: Say) -> None:
-            rows = opened.spec.height
-
-            def watch(x: Tensor, done: float) -> None:
-                say({"rows": round(done * rows), "image": strict.unpacked(pixels(x.cpu(), opened.spec))})
-
-            last = picture(opened.model, view, opened.spec, opened.encoded, watch)
-            say({"done": True, "image": strict.unpacked(pixels(last, opened.spec))})
-
-        return await self._painted(work)
-
-    async def complete(self, request: Request) -> Response:
-        """Lines of JSON: how much is drawn, pixel after pixel; then completions of image a, and their spread."""
-        opened, given = await self._asked(request, ("view", "count", "particles"))
-        count = strict.whole(given.get("count", 8), "count", 2, 16)
-        particles = strict.whole(given.get("particles", 100), "particles", count, 500)
-        view = _view(given, opened)
-        if not view.known:
-            raise UserError("completions need image a, and known: which of its pixels stay")
-
-        def work(say: Say) -> None:
-            found = impute(
-                opened.model,
-                tensor(view.a, opened.spec),
-                stays(view.known, opened.spec),
-                count,
-                particles=particles,
-                temperature=view.temperature,
-                seed=view.seed,
-                watch=lambda x, done: say({"drawn": done}),
-            )
-            told = {"exact": found.exact, "particles": found.particles, "effective": found.effective}
-            own = [strict.unpacked(pixels(each, opened.spec)) for each in found.images]
-            say({**told, "distinct": found.distinct, "images": own, "spread": found.spread.tolist()})
-
-        return await self._painted(work)
-
-    async def _painted(self, work: Callable[[Say], None]) -> Response:
-        if self.easels.borrowed_tokens >= self.easels.total_tokens:
-            raise Refused(429, "other pictures are being painted; try again in a moment")
-        said = lines(work, self.easels)
-        first = await anext(said)
-        if "error" in (told := json.loads(first)):
-            await said.aclose()  # type: ignore[attr-defined]
-            raise UserError(told["error"])
-
-        async def all_lines() -> Any:
-            try:
-                yield first
-                async for line in said:
-                    yield line
-            finally:
-                await said.aclose()  # type: ignore[attr-defined]
-
-        return StreamingResponse(all_lines(), media_type="application/x-ndjson")
 
     async def _several(self, request: Request, opened: Opened, asked: list[View]) -> Response:
         made = await self.hands.do(request, lambda: images(opened.model, asked, opened.encoded))
         return JSONResponse({"views": [view.to_json() for view in asked], **answers.pictures(made)})
 
-    async def _image(self, request: Request) -> tuple[Attached, Opened, Tensor]:
-        opened, given = await self._asked(request, ("image",))
-        return self._run(request), opened, tensor(views.image(given.get("image"), "image", opened.spec), opened.spec)
-
-    async def _asked(self, request: Request, allowed: tuple[str, ...]) -> tuple[Opened, Mapping[str, Any]]:
-        """The run, and the fields of the body."""
-        if not request.headers.get("content-type", "").lower().startswith("application/json"):
-            raise Refused(415, "send application/json")
-        given = strict.fields(strict.parsed(await request.body()), "the body", allowed)
-        return await self._opened(request), given
-
-    async def _opened(self, request: Request) -> Opened:
-        run = self._run(request)
-        opened = run.ready()
-        return await to_thread.run_sync(run.now) if opened is None else opened
-
-    def _run(self, request: Request) -> Attached:
-        run = self.runs.get(request.path_params["run"])
-        if run is None:
-            raise HTTPException(404, "there is no such run here; /api/runs lists them")
-        return run
-
 
 def _picture(opened: Opened, view: View) -> Tensor:
     return picture(opened.model, view, opened.spec, opened.encoded)
-
-
-def _view(given: Mapping[str, Any], opened: Opened) -> View:
-    return View.from_json(given.get("view", {}), opened.spec, opened.model.hierarchy.shapes)
-
-
-def _query(request: Request, name: str, default: int, low: int, high: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise UserError(f"{name} is no whole number; give one from {low} to {high}")
-    return strict.whole(int(text), name, low, high)

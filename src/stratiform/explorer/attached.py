@@ -112,7 +112,9 @@ class Attached:
     def __init__(self, name: str, path: Path, source: str | None = None) -> None:
         self.name, self.run = name, Run.open(path)
         if isinstance(self.run.recipe.model, ConditionalMatNet):
-            raise UserError(f"{path} completes images and draws none by itself: stratiform inpaint RUN --help")
+            raise UserError(
+                f"{path} completes images and draws none by itself; use stratiform inpaint {path} IMAGE --hide bottom"
+            )
         config = self.run.recipe.data
         self.config = config if source is None else replace(config, source=source)
         self._lock = threading.Lock()
