@@ -66,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # training five times as slow.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from stratiform.cli.ending import ended
+    from stratiform.cli.memory import keep_freed
 
+    keep_freed()
     return ended(arguments, _run)
 
 
