@@ -42,9 +42,9 @@ EXPERIMENTS: dict[str, Experiment] = {
         recipes=OF_MNIST,
         source="mnist_m",
         work=hierarchies.compare,
-        minutes="not measured yet",
+        minutes="43 on one core in bfloat16, one seed, other work beside it",
         expected="no number in the paper",
-        measured="not measured yet",
+        measured="2026-11-21, seed 0: the bottom level moves the pixels, alignment 0.00 to 0.03 for all five",
     ),
     "hierarchies-omniglot": Experiment(
         paper=f"{VLAE_PAPER}, Section 3 (its sets are MNIST and SVHN)",
