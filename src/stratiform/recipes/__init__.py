@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from stratiform.recipes.agave import (
+    AGAVE_CIFAR10,
+    AGAVE_DIGITS,
+    AGAVE_SMALL,
+    AGAVE_SMALL_NONE,
+    AGAVE_SMALL_PIXELS,
+    AGAVE_SMALL_VAE,
+)
 from stratiform.recipes.digits import HVAE_DIGITS, HVAE_SHORTCUT_DIGITS, LVAE_DIGITS, VAE_DIGITS, VLAE_DIGITS
 from stratiform.recipes.entry import Entry
 from stratiform.recipes.glyphs import VLAE_COLOUR_GLYPHS, VLAE_GLYPHS
 from stratiform.recipes.hvae_mnist import HVAE_MNIST, HVAE_SHORTCUT_MNIST, LVAE_MNIST
+from stratiform.recipes.iaf import IAF_CIFAR10, IAF_DIGITS, IAF_GAUSSIAN_DIGITS, IAF_GAUSSIAN_SMALL, IAF_SMALL
 from stratiform.recipes.iwae import IWAE_MNIST, IWAE_OMNIGLOT, IWAE_VAE_MNIST
 from stratiform.recipes.lvae_binary import HVAE_MNIST_BINARY, LVAE_MNIST_BINARY, LVAE_OMNIGLOT
 from stratiform.recipes.matnet import (
@@ -63,6 +72,9 @@ RECIPES: dict[str, Entry] = {
     "matnet-conv-digits": MATNET_CONV_DIGITS,
     "matnet-fc-digits": MATNET_FC_DIGITS,
     "matnet-inpaint-digits": MATNET_INPAINT_DIGITS,
+    "iaf-digits": IAF_DIGITS,
+    "iaf-gaussian-digits": IAF_GAUSSIAN_DIGITS,
+    "agave-digits": AGAVE_DIGITS,
     "pixelcnn-digits": PIXELCNN_DIGITS,
     "gated-pixelcnn-digits": GATED_PIXELCNN_DIGITS,
     "pixelcnnpp-digits": PIXELCNNPP_DIGITS,
@@ -107,6 +119,14 @@ RECIPES: dict[str, Entry] = {
     "matnet-inpaint-celeba": MATNET_INPAINT_CELEBA,
     "matnet-inpaint-lsun-church": MATNET_INPAINT_LSUN_CHURCH,
     "matnet-inpaint-lsun-tower": MATNET_INPAINT_LSUN_TOWER,
+    "iaf-small": IAF_SMALL,
+    "iaf-gaussian-small": IAF_GAUSSIAN_SMALL,
+    "iaf-cifar10": IAF_CIFAR10,
+    "agave-small": AGAVE_SMALL,
+    "agave-small-none": AGAVE_SMALL_NONE,
+    "agave-small-pixels": AGAVE_SMALL_PIXELS,
+    "agave-small-vae": AGAVE_SMALL_VAE,
+    "agave-cifar10": AGAVE_CIFAR10,
     "gated-pixelcnn-mnist": GATED_PIXELCNN_MNIST,
     "pixelcnn-small": PIXELCNN_SMALL,
     "gated-pixelcnn-small": GATED_PIXELCNN_SMALL,

@@ -50,6 +50,7 @@ def pace(recipe: Recipe, data: Data) -> float:
             began = time.process_time()
             x = batches.at(step)
             for player in state.players:
+                player.claim()
                 player.move(x, beta, player.rule.lr)
             state.follow()
             each.append(time.process_time() - began)
