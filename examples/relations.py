@@ -28,7 +28,8 @@ from stratiform.data.batches import Batches
 from stratiform.data.config import DataConfig
 from stratiform.data.source import load
 from stratiform.distributions import Gaussian, Likelihood
-from stratiform.models.matnet import MatNet, Module, Modules
+from stratiform.models.matnet import MatNet, Modules
+from stratiform.models.modules import Module
 from stratiform.models.parts import FromTrail
 from stratiform.nn.blocks import activation, halved
 from stratiform.nn.matnet import Markov, Place

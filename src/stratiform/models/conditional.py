@@ -25,7 +25,8 @@ from stratiform.core.masks import RandomMask
 from stratiform.core.posterior import TopDown
 from stratiform.distributions import Distribution, Likelihood
 from stratiform.errors import UserError
-from stratiform.models.matnet import MatNet, Merge, Modules, Plan, gaussian
+from stratiform.models.matnet import MatNet, Modules, Plan
+from stratiform.models.modules import Merge, gaussian
 from stratiform.models.parts import FromTrail
 from stratiform.nn.matnet import Ascent, Borrowed
 from stratiform.spec import ImageSpec
