@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
+import torch
 from torch import Tensor
 
 from stratiform.core.model import LatentModel
+from stratiform.errors import UserError
+from stratiform.evaluation.claims import CLAIM_LAWS, Asked, Claims
 from stratiform.evaluation.laws import causality, probability, wiring
 from stratiform.evaluation.laws.case import Broken, Case, NotApplicable
 from stratiform.spec import ImageSpec
 
+Tried = TypeVar("Tried")
 Law = Callable[[Case], str]
 """Returns what was seen; raises Broken or NotApplicable. Its docstring is what it proves."""
 
@@ -47,21 +53,39 @@ class Tick:
     applies: bool = True
 
 
-def check(model: LatentModel, spec: ImageSpec, x: Tensor | None = None) -> list[Tick]:
-    """Every law on a copy of the model in float64, on the CPU. The model itself is not touched.
+def check(model: LatentModel | Claims, spec: ImageSpec, x: Tensor | None = None) -> list[Tick]:
+    """Every law on a model: of this package on a copy in float64, on the CPU; of anybody's on what it claims.
 
     Args:
+        model: a `LatentModel`, or the `Claims` of any other module.
         spec: what its images are.
-        x: a few real images, [B, C, H, W]; None: random ones.
+        x: a few real images, [B, C, H, W], of a `LatentModel`; None: random ones.
     """
+    return [run() for run in trials(model, spec, x).values()]
+
+
+def trials(model: LatentModel | Claims, spec: ImageSpec, x: Tensor | None = None) -> dict[str, Callable[[], Tick]]:
+    """The laws by name, each to be tried when it is called. Arguments as in `check`."""
+    if isinstance(model, Claims):
+        asked = Asked(model, spec)
+        return {name: partial(_tick, name, law, asked) for name, law in CLAIM_LAWS.items()}
+    if not isinstance(model, LatentModel):
+        raise UserError(
+            f"{type(model).__name__} is no LatentModel; give stratiform.Claims(module=model, log_weight=...)"
+        )
     case = Case.of(model, spec, x)
-    return [tick(name, case) for name in LAWS]
+    return {name: partial(tick, name, case) for name in LAWS}
 
 
 def tick(name: str, case: Case) -> Tick:
-    """One law. A law that raises anything does not hold."""
+    """One law of `LAWS`. A law that raises anything does not hold."""
+    return _tick(name, LAWS[name], case)
+
+
+def _tick(name: str, law: Callable[[Tried], str], tried: Tried) -> Tick:
     try:
-        return Tick(name, True, LAWS[name](case))
+        with torch.random.fork_rng(devices=[]):
+            return Tick(name, True, law(tried))
     except NotApplicable as reason:
         return Tick(name, True, f"does not apply: {reason}", applies=False)
     except Broken as broken:
