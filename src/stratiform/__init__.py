@@ -24,6 +24,11 @@ _HOMES = {
     "DataConfig": "data.config",
     "Recipe": "training.recipe",
     "load": "training.run",
+    "check": "evaluation.check",
+    "Claims": "evaluation.claims",
+    "from_pretrained": "hub",
+    "save_pretrained": "hub",
+    "push_to_hub": "hub",
 }
 __all__ = ["__version__", *_HOMES]
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "measures": Command("RUN", "MIG, SAP, DCI, probes, clusters: how levels hold factors", "measured", "Measure"),
     "compare": Command("RUN...", "runs of the same images side by side, with paired errors", "compare", "Compare"),
     "report": Command("RUN", "RUN/report.html: one page with pictures, tables and curves", "learnt", "MakeReport"),
+    "card": Command("RUN [--verify]", "RUN/README.md: the model's card; --verify: is it true?", "card", "Card"),
     "explore": Command(
         "RUN...", "the live page: see, steer and edit every level in the browser", "explore", "Explore"
     ),

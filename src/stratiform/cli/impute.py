@@ -26,6 +26,7 @@ from stratiform.errors import UserError
 from stratiform.evaluation.heldout import HeldOut, Settings, filled, fills, held_out
 from stratiform.evaluation.moments import Mean, paired
 from stratiform.training.run import Loaded, load
+from stratiform.training.shipped import located
 
 COLUMNS = ("", "log p", "±", "per value", "difference", "± paired", "log p is", "effective", "by bounds")
 
@@ -67,7 +68,7 @@ class Impute(Options):
     def work(self) -> Answer:
         self._check()
         loaded, data = self._opened()
-        out = place(self.out or self.runs[0] / "impute.png")
+        out = place(self.out or located(self.runs[0]) / "impute.png")
         settings = Settings(
             hide=self.hide,
             samples=self.samples,

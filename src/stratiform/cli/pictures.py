@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-
-from PIL import Image
 
 from stratiform import figures
 from stratiform.cli.growing import Growth
@@ -20,7 +17,7 @@ from stratiform.data.batches import in_order
 from stratiform.edit import check_level
 from stratiform.errors import UserError
 from stratiform.evaluation import explore
-from stratiform.files import atomic
+from stratiform.files import write_bytes
 from stratiform.training.run import load
 
 if TYPE_CHECKING:
@@ -115,12 +112,7 @@ class Reconstruct(OnSplit):
 def saved(drawn: Sequence[Figure], path: Path) -> Answer:
     """Writes the figures side by side as one picture, whole."""
     place(path)
-    pictures = [Image.open(BytesIO(figures.png(figure))) for figure in drawn]
-    whole = Image.new("RGB", (sum(p.width for p in pictures), max(p.height for p in pictures)), "white")
-    for i, picture in enumerate(pictures):
-        whole.paste(picture, (sum(p.width for p in pictures[:i]), 0))
-    with atomic(path) as temporary:
-        whole.save(temporary, format="PNG", optimize=True)
+    write_bytes(path, figures.beside(drawn))
     return Answer({"picture": path}, (f"picture: {path}",))
 
 

@@ -16,6 +16,7 @@ from stratiform.data.split import Data
 from stratiform.errors import UserError
 from stratiform.spec import ImageSpec
 from stratiform.training.run import HEADER, Loaded, Run, load
+from stratiform.training.shipped import located
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,10 @@ class OnRun(Options):
     """A run to look at."""
 
     run: Annotated[Positional[Path], arg(metavar="RUN")]
-    """The folder that `stratiform train` made."""
+    """The folder that `stratiform train` made, or the name of a shipped model."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "run", located(self.run))  # a shipped model is worked on in a copy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +62,8 @@ class OnSplit(OnData):
 
 def data_of_a_run(words: Sequence[str]) -> dict[str, DataConfig]:
     """The images of the first run among the words, as a flag's default; nothing where none is a run."""
-    run = next((word for word in words if (Path(word) / HEADER).is_file()), None)
-    return {} if run is None else {"data": Run.open(Path(run)).recipe.data}
+    run = next((path for word in words if ((path := located(Path(word))) / HEADER).is_file()), None)
+    return {} if run is None else {"data": Run.open(run).recipe.data}
 
 
 def refuse_others(loaded: Loaded, data: Data) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from stratiform.figures.completions import completed, imputed
 from stratiform.figures.heatmap import FRAMED, Cell, heat
 from stratiform.figures.images import GAP, MOSAIC, grid, mosaic, strips
-from stratiform.figures.layout import DPI, png
+from stratiform.figures.layout import DPI, beside, png
 from stratiform.figures.levels import bars, kl_over_training
 from stratiform.figures.lines import Line, Panel, lines
 from stratiform.figures.look import BETWEEN, DARK, LIGHT, Look, level_colours
@@ -28,6 +28,7 @@ __all__ = [
     "Look",
     "Panel",
     "bars",
+    "beside",
     "completed",
     "grid",
     "heat",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from stratiform.figures.look import Look
 
@@ -21,6 +23,17 @@ def png(figure: Figure, *, fine: float = 1.0) -> bytes:
     """The figure as PNG, the same bytes for the same figure; `fine` times the layout's 100 dots per inch."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI * fine, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def beside(figures: Sequence[Figure]) -> bytes:
+    """Several figures side by side as one PNG."""
+    pictures = [Image.open(io.BytesIO(png(figure))) for figure in figures]
+    whole = Image.new("RGB", (sum(p.width for p in pictures), max(p.height for p in pictures)), "white")
+    for i, picture in enumerate(pictures):
+        whole.paste(picture, (sum(p.width for p in pictures[:i]), 0))
+    buffer = io.BytesIO()
+    whole.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
 
 

@@ -142,7 +142,7 @@ def compare(paths: Sequence[Path], settings: Settings) -> Comparison:
             name=path.name if names.count(path.name) == 1 else str(path),
             loaded=one,
             images=each,
-            learnt=_learnt(one, data, settings, judge=paths[0] / "judge.safetensors"),
+            learnt=_learnt(one, data, settings, judge=loaded[0].run.path / "judge.safetensors"),
             difference=None if index == base else paired(each.bound, images[base].bound),
         )
         for index, (path, one, each) in enumerate(zip(paths, loaded, images, strict=True))

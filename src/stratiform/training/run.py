@@ -19,6 +19,7 @@ from stratiform.files import write_text
 from stratiform.spec import ImageSpec
 from stratiform.training.log import read_log
 from stratiform.training.recipe import NOT_COMPUTED, Recipe, from_json, to_json
+from stratiform.training.shipped import located, names
 from stratiform.training.tensors import read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ class Run:
 
     @classmethod
     def open(cls, path: Path) -> Run:
-        """The run in this folder.
+        """The run in this folder, or the shipped model of this name.
 
         Raises:
             UserError: it is no run, or its recipe cannot be read.
         """
-        path = Path(path)
+        path = located(Path(path))
         return cls(path, from_json(_read_header(path)["recipe"]))
 
     def begin(self, data: Data) -> None:
@@ -179,7 +180,8 @@ def _read_header(path: Path) -> dict[str, Any]:
         if {"recipe", "spec", "data", "class_names"} - header.keys():
             raise ValueError("fields are missing")
     except FileNotFoundError as error:
-        raise UserError(f"{path} is no run: it has no {HEADER}; name a folder that `stratiform train` made") from error
+        known = f"; name a folder that `stratiform train` made, or one of {', '.join(names())}"
+        raise UserError(f"{path} is no run: it has no {HEADER}{known}") from error
     except (ValueError, AttributeError, OSError) as error:
         raise UserError(f"{path / HEADER} cannot be read ({error}); choose another run") from error
     return header
