@@ -5,6 +5,8 @@ import { el, shown } from "./dom.js";
 import { anyDraw } from "./store.js";
 import { stroke } from "./stroke.js";
 
+const DARK = 0.1; // nats: a level that says less than this everywhere is dark everywhere
+
 export class Brush {
   // `move(brush)` while one paints, `set()` when one lets go; a brush is a draw per position, 0 where untouched.
   constructor({ label, height, width, move, set }) {
@@ -19,7 +21,8 @@ export class Brush {
     );
     this.handle.style.aspectRatio = `${width} / ${height}`;
     this.note = el("p", { class: "faint", role: "status" });
-    this.element = el("div", { class: "brushed" }, this.handle, this.note);
+    this.legend = el("p", { class: "faint" }, "nats of each position");
+    this.element = el("div", { class: "brushed" }, this.handle, this.legend, this.note);
     this.handle.addEventListener("pointerdown", (event) => this.grab(event));
     this.handle.addEventListener("keydown", (event) => this.key(event));
     this.draw();
@@ -28,6 +31,7 @@ export class Brush {
   put(brush, map) {
     this.brush = brush.length ? brush : new Array(this.height * this.width).fill(0);
     this.map = map ?? this.map;
+    if (this.map) this.legend.textContent = `nats of each position: dark 0, bright ${shown(this.brightest())}`;
     this.draw();
   }
 
@@ -63,6 +67,10 @@ export class Brush {
     this.move(this.brush);
   }
 
+  brightest() {
+    return Math.max(...this.map.flat(), DARK);
+  }
+
   tell() {
     const [row, column] = this.cursor;
     const nats = this.map ? `, ${shown(this.map[row][column])} nats` : "";
@@ -73,7 +81,7 @@ export class Brush {
     this.canvas.width = this.width;
     this.canvas.height = this.height;
     const pen = this.canvas.getContext("2d");
-    const top = this.map ? Math.max(...this.map.flat(), 1e-9) : 1;
+    const top = this.map ? this.brightest() : 1;
     for (let row = 0; row < this.height; row += 1) {
       for (let column = 0; column < this.width; column += 1) {
         pen.fillStyle = this.map ? cividis(Math.max(this.map[row][column], 0) / top) : "#888";

@@ -40,6 +40,9 @@ export function range(label, { min, max, step, value, onmove, onset, show = show
 
 export const shown = (number) => number.toFixed(2).replace("-", "−");
 
+// To one decimal; what rounds to zero has no sign.
+export const tenths = (number) => (Math.round(10 * number) / 10 || 0).toFixed(1).replace("-", "−");
+
 export function group(label, ...children) {
   return el("div", { class: "buttons", role: "group", "aria-label": label }, ...children);
 }

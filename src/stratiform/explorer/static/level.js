@@ -3,7 +3,7 @@
 import { Later, post } from "./api.js";
 import { Brush } from "./brush.js";
 import { levelColour } from "./colours.js";
-import { button, el, group, range, say } from "./dom.js";
+import { button, el, group, range, say, tenths } from "./dom.js";
 import { Pad, REACH } from "./pad.js";
 import { thumbs } from "./picture.js";
 import { canonical } from "./store.js";
@@ -126,11 +126,10 @@ export class Panel {
   // The data's codes have come: axes, points, and which units say most.
   place(codes) {
     this.codes = codes;
-    const bits = (codes.kl / Math.LN2).toFixed(1);
+    const bits = tenths(codes.kl / Math.LN2);
     const active = this.about.kind === "map" ? "" : `, ${codes.active_units} active`;
     this.facts.textContent = `${this.units()}${active} · ${bits} bits per image`;
     if (this.brush) this.brush.put(this.choice.brush ?? [], codes.kl_map);
-    this.pad?.behind({ points: codes.points });
     // Sliders that a hand is on stay: new weights may call other units the most active.
     if (this.sliders && !this.sliders.contains(document.activeElement)) {
       this.sliders.replaceChildren(
@@ -191,7 +190,7 @@ export class Panel {
     const place = this.at(held);
     if (this.pad && place && !this.dragging) this.pad.put(place);
     if (this.pad) {
-      const marks = Object.entries(ofImages).map(([letter, levels]) => [letter, this.at(levels[this.index])]);
+      const marks = this.byValue() ? [] : Object.entries(ofImages).map(([letter, levels]) => [letter, this.at(levels[this.index])]);
       this.pad.mark(Object.fromEntries(marks.filter(([, mark]) => mark)));
     }
     this.sliders?.querySelectorAll("label").forEach((row) => row.set(held[row.unit]));
@@ -305,6 +304,11 @@ export class Panel {
     if (!this.page.store.undoLevel(this.index)) say(`level ${this.about.level} has not changed yet`);
   }
 
+  // A pad lies in the noise of its level: where the value is held instead, nothing of the data can stand on it.
+  byValue() {
+    return this.choice.hold === "value";
+  }
+
   locked() {
     return !!this.choice.lock;
   }
@@ -332,6 +336,7 @@ export class Panel {
     this.hold.hidden = page.about.free || !["a", "b", "between", "zero"].includes(choice.source);
     this.hold.setAttribute("aria-pressed", String(choice.hold === "value"));
     this.pad?.hold(locked || !this.axes());
+    this.pad?.behind({ points: this.byValue() ? null : (this.codes?.points ?? null) });
     this.sliders?.querySelectorAll("label").forEach((row) => (row.input.disabled = locked));
     if (this.brush) {
       this.brush.locked = locked;

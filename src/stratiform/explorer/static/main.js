@@ -76,6 +76,7 @@ class Page {
     this.refresh();
     keys(this);
     if (this.panels.length) await this.tried(() => this.learn());
+    await this.watch();
     setInterval(() => document.hidden || this.watch(), WATCH);
   }
 

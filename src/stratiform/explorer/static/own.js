@@ -2,7 +2,7 @@
 
 import { get, Later, post, postFile } from "./api.js";
 import { cividis, levelColour } from "./colours.js";
-import { button, el, group, say, shown } from "./dom.js";
+import { button, el, group, say, shown, tenths } from "./dom.js";
 import { own, picture, split } from "./pixels.js";
 import { thumbs } from "./picture.js";
 import { sketch } from "./sketch.js";
@@ -228,21 +228,21 @@ export class Findings {
 export function bar(bits, label) {
   const total = bits.reduce((sum, each) => sum + Math.max(each, 0), 0);
   const parts = bits.map((each, i) => {
-    const part = el("span", { class: "part", title: `level ${i + 1}: ${each.toFixed(1)} bits` });
-    part.style.flexGrow = Math.max(each, 0.001);
+    const part = el("span", { class: "part", title: `level ${i + 1}: ${tenths(each)} bits` });
+    part.style.flexGrow = 100 * Math.max(each / Math.max(total, 1e-9), 0.001);
     part.style.background = levelColour(i, bits.length);
     return part;
   });
   const words = bits.map((each, i) => {
     const swatch = el("i", { "aria-hidden": "true" });
     swatch.style.background = levelColour(i, bits.length);
-    return el("span", {}, swatch, `level ${i + 1}: ${each.toFixed(1)}`);
+    return el("span", {}, swatch, `level ${i + 1}: ${tenths(each)}`);
   });
   return el(
     "figure",
     { class: "bar", "aria-label": label },
     el("div", { class: "parts", "aria-hidden": "true" }, ...parts),
-    el("figcaption", {}, ...words, ` of ${total.toFixed(1)} bits`),
+    el("figcaption", {}, ...words, ` of ${tenths(total)} bits`),
   );
 }
 
