@@ -1,12 +1,14 @@
 """The explorer under a hand and under a crowd.
 
-Drag: a pad is dragged in headless Chromium, from each movement of the pointer to the frame that shows its pixels. The
-newest movement wins: how many were overtaken, and so never drawn, is told. Crowd: clients that each ask for the next
-picture as soon as they have the last one, and every tenth time for eight neighbours: errors, pictures a second, and
-the server's memory at a tenth of the time and at its end.
+Drag: a pad is dragged in headless Chromium; of every movement of the pointer, the time until the first frame that
+shows its pixels or those of a newer one (the newest wins: how many were drawn is told). Crowd: clients that each ask
+for the next picture as soon as they have the last one, and every tenth time for eight neighbours: errors, pictures a
+second, and the memory of the server before they come, after a tenth of the time (torch has its buffers then) and at
+the end.
 
-Without a run: VLAE as in the recipe vlae-mnist on 28 x 28 images, and MatNet as it is by default on 32 x 32 in colour,
-both with the weights that training begins with; how fast they are does not depend on the weights.
+Without a run: VLAE as in the recipe vlae-mnist on 28 x 28 images, and MatNet as in matnet-small and in matnet-cifar10
+(its published size) on 32 x 32 in colour, all with the weights that training begins with; how fast they are does not
+depend on the weights. Each has a server of its own.
 
     python benchmarks/explorer.py [RUN ...] [--moves 200] [--clients 30] [--seconds 60] [--json]
 """
@@ -38,31 +40,31 @@ from playwright.sync_api import sync_playwright
 
 from stratiform.data.config import DataConfig
 from stratiform.data.source import load
-from stratiform.models import Model
-from stratiform.models.matnet import MatNet
 from stratiform.recipes import RECIPES
 from stratiform.training.recipe import Recipe
 from stratiform.training.run import Run
 
 LISTEN = """() => {
   const canvas = document.querySelector("canvas.live");
-  const moved = new Map();
-  window.late = [];
-  window.moves = 0;
-  addEventListener("pointermove", (event) => {
-    window.moves += 1;
-    window.last = event.timeStamp;
-  }, true);
+  const moves = [], late = [], asked = new Map();
+  let seen = 0, drawn = 0;
+  window.told = () => ({ late, movements: moves.length, drawn });
+  addEventListener("pointermove", (event) => event.buttons && moves.push(event.timeStamp), true);
   const fetched = window.fetch;
   window.fetch = (path, options) => {
-    if (path.endsWith("/picture")) moved.set(JSON.stringify(JSON.parse(options.body).view), window.last);
+    if (path.endsWith("/picture")) asked.set(JSON.stringify(JSON.parse(options.body).view), moves.length);
     return fetched(path, options);
   };
   new MutationObserver(() => {
-    const then = moved.get(canvas.dataset.view);
-    if (then !== undefined) requestAnimationFrame(() => window.late.push(performance.now() - then));
+    const known = asked.get(canvas.dataset.view) ?? 0;
+    if (known <= seen) return;
+    const shown = moves.slice(seen, known);
+    seen = known;
+    drawn += 1;
+    requestAnimationFrame(() => shown.forEach((then) => late.push(performance.now() - then)));
   }).observe(canvas, { attributes: true, attributeFilter: ["data-view"] });
 }"""
+PATIENCE = 600_000  # milliseconds that a large model may take to encode the data
 
 
 def main() -> None:
@@ -75,28 +77,33 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         runs = chosen.runs or [
-            untrained(Path(folder), "vlae", RECIPES["vlae-mnist"].recipe.model, (28, 28)),
-            untrained(Path(folder), "matnet", MatNet(), (32, 32, 3)),
+            untrained(Path(folder), name, shape)
+            for name, shape in (
+                ("vlae-mnist", (28, 28)),
+                ("matnet-small", (32, 32, 3)),
+                ("matnet-cifar10", (32, 32, 3)),
+            )
         ]
-        with served(runs) as (address, process):
-            found = [
-                {"run": run.name, **drag(address, run.name, chosen.moves)}
-                | crowd(address, run.name, process, chosen.clients, chosen.seconds)
-                for run in runs
-            ]
+        found = []
+        if not chosen.json:
+            print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}", flush=True)
+        for run in runs:
+            with served(run) as (address, process):
+                dragged = drag(address, run.name, chosen.moves)
+                asked = crowd(address, run.name, process, chosen.clients, chosen.seconds)
+                found.append({"run": run.name} | dragged | asked)
+            if not chosen.json:
+                words = (f"{name.replace('_', ' '):>28}  {value}" for name, value in found[-1].items())
+                print("", *words, sep="\n", flush=True)
     if chosen.json:
         print(json.dumps(found))
-        return
-    print(f"{platform.processor() or platform.machine()}, torch {torch.__version__}")
-    for told in found:
-        print("\n".join(f"{name.replace('_', ' '):>28}  {value}" for name, value in told.items()), end="\n\n")
 
 
-def untrained(folder: Path, name: str, model: Model, shape: tuple[int, ...]) -> Path:
-    """A run on images of noise, with the weights that training begins with."""
+def untrained(folder: Path, name: str, shape: tuple[int, ...]) -> Path:
+    """A run of a recipe's model on images of noise, with the weights that training begins with."""
     file = folder / f"{name}.npz"
-    np.savez(file, images=np.random.default_rng(0).integers(0, 256, (600, *shape), np.uint8))
-    recipe = Recipe(name=name, model=model, data=DataConfig(source=str(file)))
+    np.savez(file, images=np.random.default_rng(0).integers(0, 256, (300, *shape), np.uint8))
+    recipe = Recipe(name=name, model=RECIPES[name].recipe.model, data=DataConfig(source=str(file)))
     data, run = load(recipe.data, folder), Run.create(folder / name, recipe)
     torch.manual_seed(0)
     run.begin(data)
@@ -105,9 +112,9 @@ def untrained(folder: Path, name: str, model: Model, shape: tuple[int, ...]) -> 
 
 
 @contextmanager
-def served(runs: list[Path]) -> Iterator[tuple[str, int]]:
+def served(run: Path) -> Iterator[tuple[str, int]]:
     """Its address, and the process."""
-    command = [sys.executable, "-m", "stratiform", "explore", *map(str, runs), "--port", "0"]
+    command = [sys.executable, "-m", "stratiform", "explore", str(run), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
@@ -122,10 +129,11 @@ def drag(address: str, run: str, moves: int) -> dict[str, Any]:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{address}#run={run}")
-        page.wait_for_selector("canvas.live[data-view]")
-        page.get_by_text("bits per image").first.wait_for(timeout=300_000)
-        page.wait_for_timeout(5000)  # strips, factors: what is asked for once
+        page.get_by_text("bits per image").first.wait_for(timeout=PATIENCE)
+        page.locator(".pad:not(.waiting)").first.wait_for(timeout=PATIENCE)
+        page.wait_for_load_state("networkidle", timeout=PATIENCE)  # strips, factors: what is asked for once
         page.evaluate(LISTEN)
+        page.locator(".pad").first.scroll_into_view_if_needed()
         box = page.locator(".pad").first.bounding_box()
         assert box is not None
         page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
@@ -135,15 +143,15 @@ def drag(address: str, run: str, moves: int) -> dict[str, Any]:
             across, up = 0.5 + 0.3 * np.cos(angle), 0.5 + 0.3 * np.sin(angle)
             page.mouse.move(box["x"] + across * box["width"], box["y"] + up * box["height"])
             page.wait_for_timeout(16)
-        page.mouse.up()
-        page.wait_for_timeout(1000)
-        late, made = page.evaluate("[window.late, window.moves]")
+        page.mouse.up()  # what it asks for is the last movement's
+        while len((told := page.evaluate("window.told()"))["late"]) < told["movements"]:
+            page.wait_for_timeout(50)
         browser.close()
     return {
-        "drag_median_ms": round(statistics.median(late), 1),
-        "drag_95th_percentile_ms": round(float(np.percentile(late, 95)), 1),
-        "movements": made,
-        "drawn": len(late),
+        "drag_p50_ms": round(statistics.median(told["late"]), 1),
+        "drag_p95_ms": round(float(np.percentile(told["late"], 95)), 1),
+        "movements": told["movements"],
+        "drawn": told["drawn"],
     }
 
 
@@ -156,7 +164,7 @@ def crowd(address: str, run: str, process: int, clients: int, seconds: float) ->
         threading.Thread(target=client, args=(address, run, i, end, answers[i], errors), daemon=True)
         for i in range(clients)
     ]
-    spent = processor_seconds(process)
+    spent, before = processor_seconds(process), resident(process)
     for thread in asking:
         thread.start()
     time.sleep(0.1 * seconds)
@@ -169,12 +177,14 @@ def crowd(address: str, run: str, process: int, clients: int, seconds: float) ->
         "seconds": seconds,
         "answers": len(took),
         "answers_per_second": round(len(took) / seconds, 1),
-        "answer_median_ms": round(1000 * statistics.median(took), 1),
+        "answer_p50_ms": round(1000 * statistics.median(took), 1),
+        "answer_p95_ms": round(1000 * float(np.percentile(took, 95)), 1),
         "processor_ms_per_answer": round(1000 * (processor_seconds(process) - spent) / len(took), 1),
         "errors": len(errors),
         "first_error": errors[0] if errors else None,
-        "memory_at_a_tenth_mib": early,
-        "memory_at_the_end_mib": resident(process),
+        "memory_start_mib": before,
+        "memory_tenth_mib": early,
+        "memory_end_mib": resident(process),
     }
 
 
