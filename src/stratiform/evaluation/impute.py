@@ -3,6 +3,7 @@
     a model that completes images   z ~ p(z | x_k), x_u ~ p(x_u | z): exact; log p(x_u | x_k) by the
                                     importance-weighted bound with draws from q(z | x_k, x_u)
     any other with levels           z from weighted particles, an estimate of both (`particles.py`)
+    pixel after pixel, with levels  drawn by weighted particles (`guided.py`); not scored
     pixel after pixel, no levels    exact where all known pixels come first; else drawn by resampling (`complete.py`)
 
 What each hands out is a function of (model, image, mask, seed).
@@ -28,6 +29,7 @@ from stratiform.errors import UserError
 from stratiform.evaluation.bound import log_weights
 from stratiform.evaluation.complete import Completions, check, comes_first, complete
 from stratiform.evaluation.explore import Watch, chunks, noise, unwatched
+from stratiform.evaluation.guided import complete_given_levels
 from stratiform.evaluation.particles import Particles, decoded, infer
 
 LEVELS, PIXELS, CHOICE = 100, 101, 102  # what a seed is for
@@ -192,8 +194,8 @@ def impute(
         UserError: there is nothing to do or nothing to go by, or no way to do it with this model.
     """
     if isinstance(model.decoder, Autoregressive):
-        _refuse_levels(model)
-        return complete(model, x, known, n, particles=particles, temperature=temperature, seed=seed, watch=watch)
+        how = complete_given_levels if len(model.hierarchy.levels) else complete
+        return how(model, x, known, n, particles=particles, temperature=temperature, seed=seed, watch=watch)
     if particles < n:
         raise UserError(f"particles are {particles}, of which {n} completions cannot be chosen; give {n} or more")
     found = law(model, x, known, particles=particles, samples=samples, seed=seed)
@@ -231,8 +233,8 @@ def _refuse_levels(model: LatentModel) -> None:
     levels = len(model.hierarchy.levels)
     if levels:
         raise UserError(
-            f"this model draws pixel after pixel given {levels} level{'s' * (levels > 1)}: it completes no images; "
-            "models whose pixels are independent given the levels do, and pixel models without levels"
+            f"this model draws pixel after pixel given {levels} level{'s' * (levels > 1)}: it completes images "
+            "(`stratiform inpaint RUN IMAGE`), but its log p(hidden | known) is not known"
         )
 
 

@@ -103,18 +103,25 @@ def _filled(model: LatentModel, x: Tensor, known: Tensor, z: Levels) -> Tensor:
 
 
 def _log_weights(model: LatentModel, x: Tensor, known: Tensor, fills: Tensor, z: Levels, source: Tensor) -> Tensor:
-    """log p(z) p(x_k | z) / r(z) of particles z, [n] float64.
-
-    Args:
-        source: of all particles, which proposal each came from, 0 to FILLS.
-    """
+    """log p(z) p(x_k | z) / r(z) of particles z, [n] float64; arguments as in `log_ratio`."""
     n = len(z[0])
     f, at_z = model.hierarchy.descend(n, given(z, from_prior()))
+    known_pixels = log_p_of(model.decoder(f), x.expand(n, -1, -1, -1), known)
+    return known_pixels + log_ratio(model, fills, z, at_z, source)
+
+
+def log_ratio(model: LatentModel, fills: Tensor, z: Levels, at_z: tuple[Latent, ...], source: Tensor) -> Tensor:
+    """log p(z) - log r(z) of particles z, [n] float64.
+
+    Args:
+        fills: images x~ of the proposals q(z | x~).
+        at_z: their priors there.
+        source: of all particles, which proposal each came from: a fill, or as many as there are fills for the prior.
+    """
     log_p = torch.stack([latent.log_p() for latent in at_z]).sum(0).double()
     log_each = torch.cat([log_q(model, fills, z), log_p[None]])
-    shares = torch.bincount(source, minlength=FILLS + 1).double() / len(source)
-    log_r = (log_each + shares.log().to(log_p)[:, None]).logsumexp(0)
-    return log_p + log_p_of(model.decoder(f), x.expand(n, -1, -1, -1), known) - log_r
+    shares = torch.bincount(source, minlength=len(fills) + 1).double() / len(source)
+    return log_p - (log_each + shares.log().to(log_p)[:, None]).logsumexp(0)
 
 
 def log_q(model: LatentModel, x: Tensor, z: Levels) -> Tensor:
