@@ -12,7 +12,9 @@ from stratiform.cli import main
 from stratiform.evaluation.bootstrap import Estimate
 from stratiform.evaluation.likeness import Likeness
 from stratiform.recipes import RECIPES
-from stratiform.reproduce import EXPERIMENTS
+from stratiform.reproduce import EXPERIMENTS, agave
+
+VERDICTS = ("confirmed", "refuted", "not decided")
 
 
 def answered(capfd: pytest.CaptureFixture[str], *words: str) -> dict:
@@ -152,3 +154,20 @@ def test_wrong_use(words: tuple[str, ...], told: str, capfd: pytest.CaptureFixtu
     assert main(["reproduce", *words, "--folder", str(tmp_path / "new")]) == 2
     assert told in capfd.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_lambda_is_swept(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On digits, with few of everything: a run, a row and a picture for each, and a verdict for each claim."""
+    for name, value in {"LAMBDAS": (1, 8, 12), "IMAGES": 4, "SAMPLES": 2, "PROBED": 60, "SHOWN": 2}.items():
+        monkeypatch.setattr(agave, name, value)
+    offline = replace(EXPERIMENTS["agave-lambda"], recipes=("agave-digits",), source=None)
+    monkeypatch.setitem(EXPERIMENTS, "agave-lambda", offline)
+    found = answered(capfd, "reproduce", "agave-lambda", "--steps", "2", "--folder", str(tmp_path))
+    (rows,) = found["tables"].values()
+    assert [row["model"] for row in rows] == ["lambda 1", "lambda 8", "lambda 12"]
+    assert all(0.0 <= row["label probe"] <= 1.0 and row["KL"] != "–" and row["squared error"] > 0.0 for row in rows)
+    assert len(found["words"]) == 8 and all(words.rpartition(": ")[2][:-1] in VERDICTS for words in found["words"])
+    pictures = {Path(path).name for path in found["files"]} - {"agave-lambda.json"}
+    assert pictures == {f"agave-lambda-{name}.png" for name in ("curves", "reconstructions", "samples")}
+    weights = {path.parent.name for path in tmp_path.glob("*/weights.safetensors")}
+    assert weights == {f"agave-digits-lambda-{weight}-digits-seed0" for weight in (1, 8, 12)}

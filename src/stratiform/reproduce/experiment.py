@@ -41,8 +41,11 @@ class Workshop:
     def run(self, name: str, seed: int, steps: int | None = None) -> Loaded:
         """The trained run of a recipe, or of one of so many steps: trained now, gone on with, or found."""
         recipe = self.recipe(name, seed, steps)
-        length = f"-{steps}steps" if steps else ""
-        run = Run.create(self.folder / f"{name}-{recipe.data.source}-seed{seed}{length}", recipe)
+        return self.trained(recipe, f"{name}-{recipe.data.source}-seed{seed}{f'-{steps}steps' if steps else ''}")
+
+    def trained(self, recipe: Recipe, folder: str) -> Loaded:
+        """The run of this recipe in a folder of the workshop's: trained now, gone on with, or found."""
+        run = Run.create(self.folder / folder, recipe)
         train(run.recipe, run, self.watch)
         return load(run)
 
