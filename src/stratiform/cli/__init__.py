@@ -37,6 +37,7 @@ COMMANDS = {
     "sweep": Command("RUN [--level K]", "what changes when only level K changes", "pictures", "Sweep"),
     "reconstruct": Command("RUN [--keep-top K]", "images rebuilt from their K top levels", "pictures", "Reconstruct"),
     "mix": Command("RUN A.png B.png", "two images, each with upper levels of the other", "exploring", "Mix"),
+    "paint": Command("RUN", "one code and many images, many codes and one noise of the pixels", "paint", "Paint"),
     "gibbs": Command("RUN", "chains of z ~ q(z | x), x ~ p(x | z), from data, noise or samples", "exploring", "Gibbs"),
     "inpaint": Command(
         "RUN IMAGE", "an image whose hidden part is drawn anew: completions, where they differ", "inpaint", "Inpaint"
