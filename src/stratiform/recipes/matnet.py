@@ -61,9 +61,10 @@ def published(source: str, epochs: int, halve: tuple[int, ...], last: int, lr: f
     }
 
 
-def regularised(after: float) -> tuple[Stage, ...]:
-    """Eq. 13: beside the model, inference alone moves on the model's own samples."""
-    return (Stage(players=(Player(), Player(trains=("posterior",), data="own samples", after=after))),)
+def regularised(after: float, optimiser: Optimiser | None = None) -> tuple[Stage, ...]:
+    """Eq. 13: beside the model, inference alone moves on the model's own samples, by a rule of its own or the same."""
+    own = Player(trains=("posterior",), data="own samples", after=after, optimiser=optimiser)
+    return (Stage(players=(Player(), own)),)
 
 
 def entry(
