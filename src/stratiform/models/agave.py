@@ -202,6 +202,11 @@ class AGAVE:
         if self.cut and self.auxiliary == "none":
             raise UserError("model.cut without an auxiliary image leaves the levels nothing to learn from; drop one")
 
+    @property
+    def likelihood(self) -> Likelihood:
+        """Of x."""
+        return self.pixels.likelihood
+
     def build(self, spec: ImageSpec) -> LatentModel:
         if spec.bins is None:
             raise UserError("agave needs data of 2 to 256 levels; drop --data.dequantise")
