@@ -104,6 +104,12 @@ def test_nothing_heavy_is_loaded_before_it_is_used(statement: str) -> None:
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
 
 
+def test_a_model_is_loaded_without_the_compiler() -> None:
+    """A third of what a command's start would take."""
+    script = "import sys, stratiform.training.run, stratiform.figures; assert 'torch._dynamo' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 def test_names_of_the_package_are_fetched_on_use() -> None:
     assert stratiform.ImageSpec(1, 8, 8, 17).dimensions == 64
     assert all(getattr(stratiform, name) is not None for name in stratiform.__all__)

@@ -36,8 +36,12 @@ class Sleep:
         return -torch.stack(log_q).sum(0).mean()
 
     def terms(self, model: LatentModel, x: Tensor, beta: Tensor, seen: Tensor | None) -> Terms:
-        """Of as many own images as there are in x, at the z that they were made of."""
-        own, z, log_px = dream(model, len(x))
+        """Of as many own images as there are in x, at the z that they were made of.
+
+        Drawing them is never compiled: a sampler may take thousands of steps. Said here and not by a decorator, which
+        would load the compiler together with the package.
+        """
+        own, z, log_px = torch.compiler.disable(dream)(model, len(x))  # type: ignore[no-untyped-call]
         return Terms(log_px, tuple(replace(latent, exact=False) for latent in model.recognise(own, z)))
 
     def check(self, model: LatentModel) -> None:
@@ -48,7 +52,6 @@ class Sleep:
             raise UserError("sleep trains on the model's own images, and this one completes others; minimise elbo")
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]  # a sampler may take thousands of steps
 @torch.no_grad()
 def dream(model: LatentModel, n: int) -> tuple[Tensor, dict[int, Tensor], Tensor]:
     """n images of the model's own [n, C, H, W], the z of each level that they were made of, and log p(x | z) [n]."""
