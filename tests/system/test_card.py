@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +32,17 @@ def test_a_shipped_name_is_a_run(say: Say, tmp_path: Path) -> None:
     assert said.status == 0, said.err
     assert Path(said.out.split("picture: ")[1].strip()).is_absolute()
     assert say("compare", "vlae-digits", "vae-digits", "--limit", 8, "--probed", 50, "--draws", 10).status == 0
+
+
+def test_the_first_picture_takes_seconds(tmp_path: Path) -> None:
+    """In a process of its own, with a cold cache; processor time, which no neighbour changes."""
+    environment = {**os.environ, "STRATIFORM_CACHE": str(tmp_path / "cold"), "OMP_NUM_THREADS": "1"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "stratiform", "sample", "vlae-digits", "--out", "first.png"]
+    subprocess.run(command, check=True, env=environment, cwd=tmp_path)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert (tmp_path / "first.png").stat().st_size > 5000
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 10.0
 
 
 def test_an_unknown_name_is_told_the_shipped_ones(say: Say) -> None:

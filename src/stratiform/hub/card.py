@@ -121,7 +121,7 @@ def _pictures(loaded: Loaded, data: Data, seed: int) -> Iterator[tuple[str, byte
     if isinstance(model, ConditionalModel):
         x = next(in_order(data, "test", size=1, limit=1, seed=seed))
         found = impute(model, x, model.known(x)[0, 0], 12, seed=seed)
-        yield "completions.png", figures.png(figures.completed(x, found, title="", look=look))
+        yield "completions.png", figures.png(figures.completed(x, found, title=""))
         return
     drawn = explore.samples(model, 40, seed=seed)
     yield "samples.png", figures.png(figures.grid(drawn, columns=10, title="", look=look))
