@@ -5,8 +5,9 @@ Claim     the auxiliary term makes the levels carry what is global, at no loss o
           dimension on CIFAR-10 at lambda = 12, as PixelCNN++ alone
 Command   stratiform train agave-digits; stratiform train agave-small; stratiform train agave-small-none;
           stratiform train agave-small-pixels; stratiform train agave-small-vae; stratiform train agave-cifar10
-Minutes   not measured
-Reached   nothing yet: not run to their end
+Minutes   3 of one processor for agave-digits; the others not measured
+Reached   2026-11-22, agave-digits, seed 0: 1.803 bits per dimension (importance-weighted bound, 50 samples, 200 test
+          images), 1.7 and 9.4 nats in its levels; the others not run to their end
 
 `--objective.weight` is lambda, `--model.auxiliary` the auxiliary image. Both parts train side by side first, then the
 whole: two stages of one run. `agave-small-none` has no auxiliary term, `agave-small-pixels` is its PixelCNN++ alone,
@@ -56,6 +57,8 @@ def _entry(
     use_when: str,
     weight: float = 1.0,
     stages: tuple[Stage, ...] = (Stage(),),
+    minutes: int | None = None,
+    expect: str = "not run here",
 ) -> Entry:
     ladder: Ladder | None = getattr(model, "ladder", None)
     return Entry(
@@ -64,8 +67,8 @@ def _entry(
         use_when=use_when,
         levels=() if ladder is None else units_per_level(ladder, images),
         images=images,
-        minutes=None,
-        expect="not run here",
+        minutes=minutes,
+        expect=expect,
         claim=CLAIM,
     )
 
@@ -83,6 +86,8 @@ AGAVE_DIGITS = _entry(
     "you want to see what a code leaves to the pixels within minutes, offline",
     weight=2.0,
     stages=APART,
+    minutes=3,
+    expect="1.803 bits/dim",
 )
 SMALL_MODEL = AGAVE(
     ladder=LADDER_SMALL,
