@@ -16,20 +16,17 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import statistics
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from against_plain_loop import data_of, seconds
+from against_plain_loop import data_of
 from torch import Tensor
+from turns import Side, Step, in_turns
 
 from stratiform.cli.memory import keep_freed
 from stratiform.data.batches import Batches
@@ -41,7 +38,6 @@ from stratiform.training.state import TrainState
 BATCH, FILTERS, RESNETS, MIXTURES, LR = 16, 40, 2, 10, 1e-3
 STEPS_PER_ROUND, LAST = 2, 8
 TARGET = 1.5
-SIDES = ("port", "float32", "bfloat16")
 
 
 class Port:
@@ -55,17 +51,18 @@ class Port:
 
         self.model, self.loss = PixelCNN(RESNETS, FILTERS, MIXTURES, "concat_elu", 3), discretized_mix_logistic_loss
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=LR)
-        self.images, self.step, self.bits = images, 0, []
+        self.images, self.step = images, 0
 
-    def train(self) -> None:
+    def train(self) -> float:
+        """One step; its bits per dimension."""
         start = self.step * BATCH % len(self.images)
         x = 2 * self.images[start : start + BATCH].float() / 255 - 1
         loss = self.loss(x, self.model(x))
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
-        self.bits.append(loss.item() / (x.numel() * math.log(2.0)))
         self.step += 1
+        return float(loss.item() / (x.numel() * math.log(2.0)))
 
 
 class Ours:
@@ -79,16 +76,15 @@ class Ours:
         self.state, self.batches = TrainState(recipe, recipe.model.build(data.spec)), Batches(data, BATCH, seed=0)
         self.state.initialise(self.batches.at(0))
         self.state.model.train()
-        self.bits: list[float] = []
 
-    def train(self) -> None:
+    def train(self) -> float:
+        """One step; its bits per dimension."""
         seed_step(torch.device("cpu"), self.state.step)
         x = self.batches.at(self.state.step)
         self.state.players[0].move(x, torch.ones(()), LR)
-        loss = self.state.players[0].means()["loss"]
-        self.bits.append(loss / (x[0].numel() * math.log(2.0)))
         self.state.step += 1
         self.state.follow()
+        return float(self.state.players[0].means()["loss"] / (x[0].numel() * math.log(2.0)))
 
 
 def blobs(n: int) -> np.ndarray:
@@ -98,52 +94,23 @@ def blobs(n: int) -> np.ndarray:
     return (255 * smooth.clamp(0, 1)).round().to(torch.uint8).numpy()
 
 
-def serve(name: str, port: Path, profiled: bool, turns: Connection) -> None:
-    """One side, in its own process: told how many steps, it answers (seconds per step, bits per dimension of each)."""
+def port(folder: Path) -> Step:
     torch.manual_seed(0)
-    images = blobs(512)
-    if name == "port":
-        side: Port | Ours = Port(port, torch.from_numpy(images))
-    else:
-        keep_freed()
-        side = Ours(images, name)
-    while steps := turns.recv():
-        turns.send((seconds(side.train, steps), side.bits))
-    if profiled and name == "float32":
-        print(profile(side), file=sys.stderr)
+    return Port(folder, torch.from_numpy(blobs(512))).train
 
 
-def profile(side: Port | Ours) -> str:
+def ours(precision: str) -> Step:
+    torch.manual_seed(0)
+    keep_freed()
+    return Ours(blobs(512), precision).train
+
+
+def profile(step: Step) -> str:
     """Where the time of one step goes."""
+    step()
     with torch.profiler.profile() as seen:
-        side.train()
+        step()
     return str(seen.key_averages().table(sort_by="self_cpu_time_total", row_limit=14, max_name_column_width=40))
-
-
-@contextmanager
-def sides(port: Path, profiled: bool) -> Iterator[dict[str, Connection]]:
-    """The processes that take turns."""
-    context, connections, processes = get_context("spawn"), {}, []
-    for name in SIDES:
-        connections[name], theirs = context.Pipe()
-        with passive(name != "port"):
-            processes.append(context.Process(target=serve, args=(name, port, profiled, theirs), daemon=True))
-            processes[-1].start()
-    yield connections
-    for connection, process in zip(connections.values(), processes, strict=True):
-        connection.send(0)
-        process.join()
-
-
-@contextmanager
-def passive(ours: bool) -> Iterator[None]:
-    """What `stratiform` sets before torch is loaded, for a process that begins within."""
-    before = dict(os.environ)
-    if ours:
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    yield
-    os.environ.clear()
-    os.environ.update(before)
 
 
 def main() -> int:
@@ -153,28 +120,18 @@ def main() -> int:
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    times: dict[str, list[float]] = {name: [] for name in SIDES}
-    bits: dict[str, list[float]] = {}
-
-    def turn(name: str, steps: int) -> float:
-        connections[name].send(steps)
-        taken, bits[name] = connections[name].recv()
-        return float(taken)
-
-    with sides(asked.port, asked.profile) as connections:
-        for name in SIDES:
-            turn(name, 1)
-        for number in range(asked.rounds):
-            first = number % len(SIDES)
-            for name in SIDES[first:] + SIDES[:first]:
-                times[name].append(turn(name, STEPS_PER_ROUND))
+    sides = {"port": Side(partial(port, asked.port))} | {
+        f"ours, {precision}": Side(partial(ours, precision), {"OMP_WAIT_POLICY": "PASSIVE"})  # as `stratiform` sets it
+        for precision in ("float32", "bfloat16")
+    }
+    taken = in_turns(sides, asked.rounds, STEPS_PER_ROUND)
     found: dict[str, Any] = {
         name: {
-            "seconds": statistics.median(times[name]),
-            "faster": statistics.median(p / o for p, o in zip(times["port"], times[name], strict=True)),
-            "bits_per_dim": statistics.mean(bits[name][-LAST:]),
+            "seconds": statistics.median(of.seconds),
+            "faster": statistics.median(p / o for p, o in zip(taken["port"].seconds, of.seconds, strict=True)),
+            "bits_per_dim": statistics.mean(of.returned[-LAST:]),
         }
-        for name in SIDES
+        for name, of in taken.items()
     }
     threads = torch.get_num_threads()
     if asked.json:
@@ -182,12 +139,14 @@ def main() -> int:
     else:
         for name, row in found.items():
             print(
-                f"{name if name == 'port' else f'ours, {name}':15} {row['seconds']:.3f} s per step   "
+                f"{name:15} {row['seconds']:.3f} s per step   "
                 f"{row['faster']:.2f} times as fast as the port   "
                 f"{row['bits_per_dim']:.3f} bits/dim over the last {LAST} steps"
             )
         print(f"{threads} threads; target {TARGET}; median of {asked.rounds} rounds of {STEPS_PER_ROUND} steps")
-    return 0 if found["float32"]["faster"] >= TARGET else 1
+    if asked.profile:
+        print(profile(ours("float32")), file=sys.stderr)
+    return 0 if found["ours, float32"]["faster"] >= TARGET else 1
 
 
 if __name__ == "__main__":
