@@ -7,3 +7,7 @@ class UserError(ValueError):
 
 class Failed(RuntimeError):
     """The work could not be finished: the last good state is intact. The command line ends with exit status 1."""
+
+
+class Unsaid(Failed):
+    """The work of several processes could not be finished, and another one says why."""

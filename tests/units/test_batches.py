@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from stratiform.data.batches import Batches, dress, in_order, mix
+from stratiform.data.batches import Ahead, Batches, dress, in_order, mix
 from stratiform.data.config import DataConfig
 from stratiform.data.split import Data, Split
 from stratiform.spec import ImageSpec
@@ -52,10 +52,18 @@ def test_a_batch_depends_on_seed_and_step_alone() -> None:
 
 def test_ranks_share_the_batch_of_one_process() -> None:
     data = data_of(numbered(10))
-    parts = [Batches(data, 2, seed=3, rank=rank, world=3) for rank in range(3)]
+    shares = [Batches(data, 6, seed=3, rank=rank, world=3) for rank in range(3)]
     whole = Batches(data, 6, seed=3)
     for step in range(5):
-        assert [i for part in parts for i in shown(part.at(step))] == shown(whole.at(step))
+        assert [i for share in shares for i in shown(share.at(step))] == shown(whole.at(step))
+
+
+def test_ranks_that_accumulate_share_the_batch_part_by_part_noise_and_all() -> None:
+    data = data_of(random_images(), binarise="dynamic")
+    shares = [Batches(data, 12, seed=3, rank=rank, world=2, parts=3).at(4).chunk(3) for rank in range(2)]
+    whole = Batches(data, 12, seed=3).at(4).chunk(3)
+    for part, one, other in zip(whole, *shares, strict=True):
+        assert torch.equal(torch.cat([one, other]), part)
 
 
 def test_plain_images_run_from_0_to_1_in_steps_of_the_grid() -> None:
@@ -98,3 +106,18 @@ def test_mixed_seeds_differ_in_every_word_and_in_order() -> None:
     seeds = {mix(*words) for words in [(0,), (1,), (0, 0), (0, 1), (1, 0), (0, 0, 0), (-1,)]}
     assert len(seeds) == 7 and all(0 <= seed < 2**63 for seed in seeds)
     assert mix(1, 2, 3) == mix(1, 2, 3)
+
+
+def test_batches_made_ahead_are_the_same_and_none_is_made_beyond_the_end() -> None:
+    asked: list[int] = []
+
+    class Watched(Batches):
+        def at(self, step: int) -> torch.Tensor:
+            asked.append(step)
+            return super().at(step)
+
+    data = data_of(random_images(), binarise="dynamic")
+    plain = Batches(data, 5, seed=2)
+    with Ahead(Watched(data, 5, seed=2), until=7) as ahead:
+        assert all(torch.equal(ahead.at(step), plain.at(step)) for step in range(3, 7))
+    assert asked == [3, 4, 5, 6]

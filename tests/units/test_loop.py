@@ -351,13 +351,13 @@ def test_a_full_disk_leaves_the_last_good_state(tmp_path: Path, monkeypatch: pyt
     saves: list[bytes] = []
     whole = loop.TrainState.save
 
-    def save(self: Any, path: Path) -> None:
+    def save(self: Any, path: Path, tensors: Any) -> None:
         if saves:
             with monkeypatch.context() as patch, pytest.raises(Failed) as error:
                 patch.setattr("os.fsync", full_disk)
-                whole(self, path)
+                whole(self, path, tensors)
             raise error.value
-        whole(self, path)
+        whole(self, path, tensors)
         saves.append(path.read_bytes())
 
     with monkeypatch.context() as patch, pytest.raises(Failed, match="No space left"):

@@ -24,6 +24,7 @@ COMMANDS = {
     "recipes": Command("", "what can be trained, how long it takes, what number to expect", "train", "Recipes"),
     "datasets": Command("[NAME]", "what there is to train on; NAME: what it holds", "sources", "Datasets"),
     "train": Command("RECIPE", "train; the same command again goes on where it stopped", "train", "Train"),
+    "plan": Command("RECIPE", "memory, disk and hours of a training, from twenty of its steps", "plan", "Plan"),
     "evaluate": Command("RUN", "bounds on log p(x), bits per dimension, KL of each level", "measure", "Evaluate"),
     "levels": Command("RUN", "which level knows, and which controls, each factor", "learnt", "Levels"),
     "measures": Command("RUN", "MIG, SAP, DCI, probes, clusters: how levels hold factors", "measured", "Measure"),

@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from stratiform.errors import Failed, UserError
+from stratiform.errors import Failed, Unsaid, UserError
 
 
 def ended(arguments: list[str], run: Callable[[list[str]], int]) -> int:
@@ -20,17 +20,24 @@ def ended(arguments: list[str], run: Callable[[list[str]], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        return _say("interrupted", _how_to_go_on(arguments), 130)
+        return _say("interrupted", "" if is_further() else _how_to_go_on(arguments), 130)
     except Exception as error:
         if "--debug" in arguments:
             traceback.print_exc()
         return _say("error", *_told(error))
 
 
+def is_further() -> bool:
+    """Is this one of several processes, and not the first, which speaks for all?"""
+    return os.environ.get("RANK", "0") != "0" and os.environ.get("WORLD_SIZE", "1") != "1"
+
+
 def _told(error: Exception) -> tuple[str, int]:
     """What the user reads, and the exit status."""
     if isinstance(error, UserError):
         return str(error), 2
+    if isinstance(error, Unsaid):
+        return "", 1
     if isinstance(error, Failed):
         return str(error), 1
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -49,5 +56,6 @@ def _how_to_go_on(arguments: list[str]) -> str:
 
 
 def _say(kind: str, text: str, status: int) -> int:
-    print(f"{kind}: {text}", file=sys.stderr)
+    if text and not (status == 2 and is_further()):
+        print(f"{kind}: {text}", file=sys.stderr)
     return status

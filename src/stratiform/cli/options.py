@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tyro.conf import FlagCreatePairsOff
 
+from stratiform.cli.ending import is_further
 from stratiform.errors import UserError
 
 if TYPE_CHECKING:
@@ -70,12 +71,14 @@ class Options(ABC):
         if self.json:
             with contextlib.redirect_stdout(sys.stderr):
                 answer = self.work()
-            print(json.dumps(plain(answer.values), allow_nan=False))
+            if not is_further():
+                print(json.dumps(plain(answer.values), allow_nan=False))
         else:
             from stratiform.cli.tables import show
 
             answer = self.work()
-            show(*answer.text)
+            if not is_further():
+                show(*answer.text)
         return 0 if answer.ok else 1
 
 

@@ -26,13 +26,11 @@ NOT_FLAGS = ("name", "stages")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Train(Options):
-    """Train a recipe. The same command again goes on where it stopped; every field of the recipe is a flag."""
+class OnRecipe(Options):
+    """A recipe, every field of which is a flag."""
 
     recipe: Annotated[Positional[str], arg(metavar="RECIPE")]
     """What to train, one of `stratiform recipes`."""
-    run: Path | None = None
-    """The folder to train into (runs/RECIPE-SOURCE)."""
     minimise: str | None = None
     """Another objective than the recipe's: elbo, free-bits, iwae, mixture, mixed-kl, mmd, total-correlation; its
     fields: --objective.*"""
@@ -48,15 +46,26 @@ class Train(Options):
         recipe = minimising(RECIPES[name].recipe, words)
         return cls.with_flags({f.name: getattr(recipe, f.name) for f in fields(recipe) if f.name not in NOT_FLAGS})
 
-    def work(self) -> Answer:
-        recipe = self._recipe()
-        return trained(recipe, self.run or default_folder(recipe))
-
-    def _recipe(self) -> Recipe:
+    def chosen(self) -> Recipe:
         """The recipe with the flags in place."""
         recipe = RECIPES[self.recipe].recipe
         recipe = replace(recipe, **{f.name: getattr(self, f.name) for f in fields(recipe) if f.name not in NOT_FLAGS})
         return recipe if self.seed is None else seeded(recipe, self.seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(OnRecipe):
+    """Train a recipe. The same command again goes on where it stopped; every field of the recipe is a flag.
+
+    Under torchrun all processes do it together.
+    """
+
+    run: Path | None = None
+    """The folder to train into (runs/RECIPE-SOURCE)."""
+
+    def work(self) -> Answer:
+        recipe = self.chosen()
+        return trained(recipe, self.run or default_folder(recipe))
 
 
 @dataclass(frozen=True, kw_only=True)

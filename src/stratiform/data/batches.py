@@ -1,10 +1,12 @@
-"""Batches of float images: the order from (seed, epoch), the noise from (seed, step, rank) or from (seed, image)."""
+"""Batches of float images: the order from (seed, epoch), the noise from (seed, step) or from (seed, image)."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -62,22 +64,39 @@ class Batches:
     """Training batches, without end.
 
     Every epoch shows each image once, in a new order; batches run on over its end, so none is short and no image is
-    left out. The batches of all ranks together are those of one process with a batch `world` times as large.
+    left out. Several processes share each batch: together they have the images, and the noise, of a single one.
+
+    Args:
+        size: images of a batch, of all processes together.
+        rank, world: which process this is, of how many.
+        parts: in how many parts each process takes its share; part by part, together they have the batch's rows in
+            order. `size` is a multiple of parts * world.
     """
 
     def __init__(
-        self, data: Data, size: int, *, seed: int, rank: int = 0, world: int = 1, device: str | torch.device = "cpu"
+        self,
+        data: Data,
+        size: int,
+        *,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        parts: int = 1,
+        device: str | torch.device = "cpu",
     ):
-        self.data, self.size, self.seed = data, size, seed
-        self.rank, self.world, self.device = rank, world, torch.device(device)
+        self.data, self.size, self.seed, self.device = data, size, seed, torch.device(device)
+        self._mine = slice(None) if world == 1 else np.arange(size).reshape(parts, world, -1)[:, rank].reshape(-1)
         self._order = lru_cache(maxsize=2)(self._shuffle)
 
     def at(self, step: int) -> Tensor:
-        """float [size, C, H, W]: a function of (seed, step, rank) alone, so that resuming needs no state."""
-        start = (step * self.world + self.rank) * self.size
-        k = self.data.train.rows(self.indices(start, start + self.size)).to(self.device)
-        generator = torch.Generator(self.device).manual_seed(mix(self.seed, TRAINING, step, self.rank))
-        return dress(k, self.data, generator)
+        """float [size / world, C, H, W]: a function of (seed, step) and of the rows' places: no state."""
+        start = step * self.size
+        k = self.data.train.rows(self.indices(start, start + self.size)[self._mine]).to(self.device)
+        u = None
+        if is_random(self.data):
+            generator = torch.Generator(self.device).manual_seed(mix(self.seed, TRAINING, step, 0))
+            u = torch.rand((self.size, *k.shape[1:]), generator=generator, device=self.device)[self._mine]
+        return _dressed(k, self.data, u)
 
     def indices(self, start: int, stop: int) -> np.ndarray:
         """Which images are the start-th to the stop-th shown, counted over all epochs."""
@@ -88,6 +107,40 @@ class Batches:
 
     def _shuffle(self, epoch: int) -> np.ndarray:
         return np.random.default_rng(mix(self.seed, ORDER, epoch)).permutation(len(self.data.train))
+
+
+class Ahead:
+    """Batches made one step ahead, by a thread, while the step before is computed.
+
+    Args:
+        batches: what each step is given; a function of the step alone, so nothing is lost where training stops.
+        until: the step after the last.
+
+    Attributes:
+        waited: seconds that steps have waited for their batch.
+    """
+
+    def __init__(self, batches: Batches, until: int) -> None:
+        self.batches, self.until, self.waited = batches, until, 0.0
+        self._thread = ThreadPoolExecutor(1, "batches")
+        self._coming: tuple[int, Future[Tensor]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def at(self, step: int) -> Tensor:
+        """As `Batches.at`; steps are asked for in order."""
+        began = time.perf_counter()
+        if self._coming is None or self._coming[0] != step:
+            self._coming = step, self._thread.submit(self.batches.at, step)
+        x = self._coming[1].result()
+        self.waited += time.perf_counter() - began
+        if step + 1 < self.until:
+            self._coming = step + 1, self._thread.submit(self.batches.at, step + 1)
+        return x
 
 
 def in_order(

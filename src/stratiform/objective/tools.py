@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import torch
 from torch import Tensor
 
@@ -10,6 +13,8 @@ from stratiform.core.latent import Terms
 from stratiform.core.model import LatentModel
 from stratiform.distributions import Distribution
 from stratiform.errors import UserError
+
+Mean: TypeAlias = Callable[[Tensor], Tensor]  # a mean over some rows -> the mean over more of them
 
 
 def distortion(terms: Terms) -> Tensor:

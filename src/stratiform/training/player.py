@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +16,18 @@ from stratiform.core.model import LatentModel
 from stratiform.errors import UserError
 from stratiform.objective import Objective, Sleep
 from stratiform.training.guard import SpikeGuard
+from stratiform.training.noise import RowsOfMine
+from stratiform.training.parallel import (
+    average_single_numbers,
+    own_share,
+    put,
+    replicate,
+    shard,
+    unshared,
+    whole,
+)
 from stratiform.training.plain import nearest
+from stratiform.training.processes import Processes
 from stratiform.training.recipe import Optimiser, Player, Recipe
 from stratiform.training.step import TrainingStep
 
@@ -28,7 +41,7 @@ class NonFinite(Exception):
     Attributes:
         record: the parts of the loss.
         norm: norm of the gradient.
-        x: the batch.
+        x: the batch, of all processes.
     """
 
     def __init__(self, record: Mapping[str, Tensor], norm: float, x: Tensor) -> None:
@@ -52,20 +65,31 @@ class ActivePlayer:
         player: who it is.
         recipe: what it does where `player` does not say.
         model: the whole model, already on its device.
+        processes: those that share each batch; None: this one has it all.
     """
 
-    def __init__(self, player: Player, recipe: Recipe, model: LatentModel) -> None:
+    def __init__(self, player: Player, recipe: Recipe, model: LatentModel, processes: Processes | None = None) -> None:
         self.player, self.training, self.model = player, recipe.training, model
         self.part = part_of(model, player.part)
-        self.trained = trained_parameters(self.part, player)
         objective = player.objective or recipe.objective
+        device = next(self.part.parameters()).device
+        self.processes = processes or Processes(device)
+        several = self.processes.world > 1
+        shared = self.processes.mean_with_gradient if several else None
+        step: nn.Module = TrainingStep(self.part, objective, recipe.training.denoise, shared)
+        if several and self.training.parallel == "fsdp":
+            step = shard(step)
+        self.trained = trained_parameters(self.part, player)
         check_trains(objective, self.trained)
+        if self.training.compile:
+            step = torch.compile(step, dynamic=False)  # type: ignore[assignment]
+        if several and self.training.parallel == "ddp":
+            self.claim()
+            step = replicate(step, unused=len(recipe.stages) > 1 or len(recipe.stages[0].players) > 1)
+        self.step = step
         self.rule = player.optimiser or recipe.optimiser
         self.optimiser = make_optimiser(self.rule, self.trained.values())
         self.guard = SpikeGuard(recipe.training.guard)
-        step = TrainingStep(self.part, objective, recipe.training.denoise)
-        self.step = torch.compile(step, dynamic=False) if recipe.training.compile else step
-        device = next(iter(self.trained.values())).device
         self.sums = {name: torch.zeros((), device=device) for name in ("loss", "elbo", "log_px", "grad_norm")}
         self.sums["kl"] = torch.zeros(len(self.part.hierarchy.levels), device=device)
         self.count = 0
@@ -80,24 +104,27 @@ class ActivePlayer:
     def move(self, x: Tensor, beta: Tensor, lr: float, momentum: float | None = None) -> Move:
         """One step on the batch x [B, C, H, W], or on as many own samples; `momentum` is betas[0], none: as it was.
 
+        Of several processes each has its rows of the batch; gradient, norm and numbers are those of the whole.
+
         Raises:
             NonFinite: nothing was moved.
         """
-        if self.player.data == "own samples":
-            x = own_samples(self.part, len(x))
         self.optimiser.zero_grad()
-        record = self._backward(x, beta)
+        with self._noise():
+            if self.player.data == "own samples":
+                x = own_samples(self.part, len(x))
+            record = self.processes.mean(self._backward(x, beta))
         gradients = [parameter.grad for parameter in self.trained.values() if parameter.grad is not None]
-        total = torch.nn.utils.get_total_norm(gradients, foreach=True)
+        total = whole(torch.nn.utils.get_total_norm(gradients, foreach=True))
         norm, loss_value = torch.stack([total, record["loss"]]).tolist()
         if not (math.isfinite(norm) and math.isfinite(loss_value)):
-            raise NonFinite(record, norm, x)
+            raise NonFinite(record, norm, self.processes.rows(x))
         self._remember(record | {"grad_norm": total})
         limit = self.guard.limit()
         if not self.guard.allows(norm):
             return Move(norm, limit, taken=False)
         if self.training.clip is not None and norm > self.training.clip:
-            torch._foreach_mul_(gradients, self.training.clip / norm)
+            torch._foreach_mul_([own_share(gradient) for gradient in gradients], self.training.clip / norm)
         for group in self.optimiser.param_groups:
             group["lr"] = lr
             if momentum is not None:
@@ -108,13 +135,23 @@ class ActivePlayer:
     def _backward(self, x: Tensor, beta: Tensor) -> dict[str, Tensor]:
         """Adds the gradient of the loss over the batch, part by part where the recipe accumulates; its record."""
         sums: dict[str, Tensor] = {}
-        for part in x.chunk(self.training.accumulate):
+        parts = x.chunk(self.training.accumulate)
+        for number, part in enumerate(parts, start=1):
             share = len(part) / len(x)
-            with self.autocast:
-                loss, record = self.step(part, beta)
-            (loss * share if share < 1 else loss).backward()
+            with unshared(self.step, last=number == len(parts)):
+                with self.autocast:
+                    loss, record = self.step(part, beta)
+                (loss * share if share < 1 else loss).backward()
             sums = {name: sums.get(name, 0.0) + share * value for name, value in record.items()}
+        if self.processes.world > 1 and self.training.parallel == "fsdp":
+            average_single_numbers(list(self.trained.values()), self.processes)
         return sums
+
+    def _noise(self) -> AbstractContextManager[Any]:
+        """Where random numbers are those of this process's rows."""
+        if self.processes.world == 1 or self.training.compile:  # compiled steps draw by a seed of each process
+            return nullcontext()
+        return RowsOfMine(self.processes.rank, self.processes.world)
 
     def _remember(self, record: Mapping[str, Tensor]) -> None:
         torch._foreach_add_(list(self.sums.values()), [record[name].to(self.sums[name]) for name in self.sums])
@@ -140,7 +177,7 @@ class ActivePlayer:
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """The inverse of `tensors`."""
         for name, live in self.tensors().items():
-            live.copy_(tensors[name])
+            put(live, tensors[name])
         self.guard.from_tensor(tensors["guard"])
         self.count = int(tensors["count"])
 

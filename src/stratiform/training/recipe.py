@@ -179,8 +179,8 @@ class Training:
     """skip a step whose gradient is so many times as long as usual; none: never"""
     denoise: bool = False
     """show inference corrupted images, score the clean ones (the reference VLAE's)"""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """of the networks; densities stay float32"""
+    precision: Literal["float32", "bfloat16", "float64"] = "float32"
+    """of the networks; densities stay float32, or all is float64"""
     compile: bool = False
     """compile the training step: slow start, faster steps"""
     log_every: int = 50
@@ -197,6 +197,8 @@ class Training:
     """torch threads while training; none: as they are"""
     device: str = "auto"
     """cpu, cuda, cuda:1 ...; auto: a GPU if there is one"""
+    parallel: Literal["ddp", "fsdp"] = "ddp"
+    """of several processes (torchrun): each holds all of the model, or a share of every tensor"""
 
     def __post_init__(self) -> None:
         for name in (
@@ -218,7 +220,7 @@ class Training:
         _require(self.guard is None or self.guard > 1, "training.guard", self.guard, "a number above 1, like 10")
 
 
-NOT_COMPUTED = ("save_every", "save_seconds", "threads", "device")
+NOT_COMPUTED = ("save_every", "save_seconds", "threads", "device", "parallel")
 """Fields of Training that change how a run is carried out, not what it is: a run may be resumed with others."""
 
 

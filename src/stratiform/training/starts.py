@@ -22,6 +22,7 @@ from stratiform.evaluation.clustered import lead_of_the_top
 from stratiform.files import atomic, write_text
 from stratiform.training.events import Chosen
 from stratiform.training.log import read_log
+from stratiform.training.processes import Processes
 from stratiform.training.recipe import Recipe
 from stratiform.training.run import Run, load
 
@@ -35,16 +36,28 @@ def start(recipe: Recipe, index: int) -> Recipe:
     return replace(recipe, training=replace(recipe.training, starts=1, seed=seed))
 
 
-def audition(recipe: Recipe, run: Run, data: Data, train: Callable[[Recipe, Run, int], None]) -> Chosen:
+def audition(
+    recipe: Recipe, run: Run, data: Data, train: Callable[[Recipe, Run, int], None], processes: Processes
+) -> Chosen:
     """Trains every start up to the audition's end, and moves the best into the run's folder.
 
     Args:
         train: trains a recipe into a run up to a step, or goes on.
+        processes: those that train; the first alone judges.
     """
     until, count = recipe.audition(), recipe.training.starts
     starts = [Run.create(run.path / "starts" / str(index), start(recipe, index)) for index in range(count)]
     for one in starts:
         train(one.recipe, one, until)
+    found: list[Chosen] = []
+    with processes.agreed():
+        if processes.first:
+            found.append(_judged(recipe, run, data, starts, until))
+    return found[0] if processes.first else Chosen(0, (), recipe.training.choose)
+
+
+def _judged(recipe: Recipe, run: Run, data: Data, starts: list[Run], until: int) -> Chosen:
+    """The best, its files moved into the run's folder."""
     by = recipe.training.choose
     worths = tuple(heard(one, until) if by == "bound" else clustered(one, data) for one in starts)
     chosen = worths.index(max(worths))

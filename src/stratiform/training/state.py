@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -10,7 +11,9 @@ from torch import Tensor
 
 from stratiform.core.model import LatentModel
 from stratiform.errors import UserError
+from stratiform.training.parallel import averaged_on, own_share, put, shard, whole
 from stratiform.training.player import ActivePlayer, part_of, trained_parameters
+from stratiform.training.processes import Processes
 from stratiform.training.recipe import Recipe
 from stratiform.training.tensors import read_notes, read_tensors, write_tensors
 
@@ -35,7 +38,8 @@ class TrainState:
         self.recipe, self.model, self.step, self.seed = recipe, model, 0, recipe.training.seed
         averaged = recipe.training.average is not None
         self.average = copy.deepcopy(model).eval().requires_grad_(False) if averaged else model
-        self._both = list(self.average.parameters()), list(model.parameters())
+        self.processes: Processes | None = None
+        self._unsharded: LatentModel | None = None
         for stage in recipe.stages:
             for player in stage.players:
                 trained_parameters(part_of(model, player.part), player)  # a wrong name is found now, not after hours
@@ -51,8 +55,25 @@ class TrainState:
         """Calls the players of the present stage, their moments at zero."""
         players, ends = self.recipe.stages[self.stage].players, (0, *self.recipe.stage_ends())
         self.span = ends[self.stage], ends[self.stage + 1]
-        self.players = [ActivePlayer(player, self.recipe, self.model) for player in players]
+        self.players = [ActivePlayer(player, self.recipe, self.model, self.processes) for player in players]
         self.players[0].claim()
+        self._both = [[own_share(p) for p in model.parameters()] for model in (self.average, self.model)]
+
+    def spread(self, processes: Processes) -> None:
+        """Divides each batch, and with FSDP all that is held, among these processes; all hold the same until now."""
+        if processes.world == 1:
+            return
+        self.processes = processes
+        if self.recipe.training.parallel == "fsdp":
+            self._unsharded = copy.deepcopy(self.model).eval().requires_grad_(False)
+            if self.average is not self.model:
+                shard(self.average)
+        self.enter_stage()
+
+    @torch.no_grad()
+    def averaged(self) -> LatentModel:
+        """The model with averaged weights, whole; with FSDP put together now, in every process at once."""
+        return self.average if self._unsharded is None else averaged_on(self._unsharded, self.average)
 
     @torch.no_grad()
     def follow(self) -> None:
@@ -83,13 +104,18 @@ class TrainState:
             named |= {f"players/{number}/{name}": value for name, value in player.tensors().items()}
         return named
 
-    def save(self, path: Path) -> None:
-        """Replaces the file whole.
+    def whole(self) -> dict[str, Tensor]:
+        """As `tensors`; with FSDP put together now, in every process at once."""
+        return {name: whole(tensor) for name, tensor in self.tensors().items()}
+
+    def save(self, path: Path, tensors: Mapping[str, Tensor] | None = None) -> None:
+        """Replaces the file whole, by what `whole` gave, or gives now.
 
         Raises:
             Failed: full disk; the old file stands.
         """
-        write_tensors(path, self.tensors(), {"format": FORMAT, "step": str(self.step), "seed": str(self.seed)})
+        notes = {"format": FORMAT, "step": str(self.step), "seed": str(self.seed)}
+        write_tensors(path, self.whole() if tensors is None else tensors, notes)
 
     def restore(self, path: Path) -> None:
         """Becomes the state of the file.
@@ -103,10 +129,11 @@ class TrainState:
         if int(notes["step"]) > self.recipe.training.steps:
             raise UserError(f"{path} is beyond step {self.recipe.training.steps}; delete it to start the run anew")
         self.step, self.seed = int(notes["step"]), int(notes["seed"])
-        self.enter_stage()
+        if self._unsharded is None:  # FSDP knows a single stage, which it is in
+            self.enter_stage()
         loaded = read_tensors(path, self.tensors())
         for name, live in self.networks().items():
-            live.copy_(loaded[name])
+            put(live, loaded[name])
         for number, player in enumerate(self.players):
             prefix = f"players/{number}/"
             player.restore({name.removeprefix(prefix): t for name, t in loaded.items() if name.startswith(prefix)})

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
+from stratiform.core.latent import Terms
 from stratiform.core.model import LatentModel
-from stratiform.objective import Objective, check_fit, terms_for
+from stratiform.objective import FreeBits, Objective, check_fit, terms_for
+from stratiform.objective.tools import Mean
 
 
 class TrainingStep(nn.Module):
@@ -18,12 +23,19 @@ class TrainingStep(nn.Module):
         model: the part that is scored.
         objective: Terms -> loss.
         denoise: inference sees corrupted images, the clean ones are scored.
+        shared: a mean over this process's rows -> the mean over those of all processes, with its gradient; None: this
+            process has all rows.
     """
 
-    def __init__(self, model: LatentModel, objective: Objective, denoise: bool = False) -> None:
+    def __init__(
+        self, model: LatentModel, objective: Objective, denoise: bool = False, shared: Mean | None = None
+    ) -> None:
         super().__init__()
         check_fit(objective, model)
         self.model, self.objective, self.denoise = model, objective, denoise
+        self.loss: Callable[[Terms, Tensor], Tensor] = objective
+        if shared is not None and isinstance(objective, FreeBits):
+            self.loss = partial(objective, shared=shared)
 
     def forward(self, x: Tensor, beta: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Scores a batch.
@@ -38,7 +50,7 @@ class TrainingStep(nn.Module):
         if self.objective.samples > 1:
             x = x.repeat_interleave(self.objective.samples, dim=0)
         terms = terms_for(self.objective, self.model, x, beta, corrupt(x) if self.denoise else None)
-        loss = self.objective(terms, beta)
+        loss = self.loss(terms, beta)
         with torch.no_grad():
             kl, log_px = terms.kls().mean(1), terms.log_px.mean()
             return loss, {"loss": loss.detach(), "elbo": log_px - kl.sum(), "log_px": log_px, "kl": kl}
