@@ -26,7 +26,7 @@ from stratiform.training.log import kl_over_training
 from stratiform.training.run import Loaded
 
 IMAGES = 1000
-ALIKE = 0.1  # efforts that differ by less, of the smaller, are equal: seconds are not known better
+ALIKE = 0.05  # efforts that differ by less, of the smaller, are equal
 EARLY = 0.1  # of the training, left out of its picture
 Effort = Literal["steps", "seconds"]
 
