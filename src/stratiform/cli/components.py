@@ -18,7 +18,7 @@ from stratiform.cli.pictures import at_least_one, saved
 from stratiform.cli.runs import OnSplit
 from stratiform.cli.tables import table
 from stratiform.data.batches import in_order
-from stratiform.data.split import Data
+from stratiform.data.split import Data, chosen
 from stratiform.errors import UserError
 from stratiform.evaluation.codes import codes_and_kl
 from stratiform.evaluation.components import (
@@ -83,7 +83,7 @@ class Components(OnSplit):
         split = data.test if self.split == "test" else data.train
         if split.labels is None:
             return {}
-        classes, seed = split.labels[: len(assigned)], self.seed or 0
+        classes, seed = split.labels[chosen(len(split), self.limit)], self.seed or 0
         found = {f"{loaded.recipe.name}, components": agreement(classes, assigned, count, seed=seed)}
         others = [(loaded, level_of_mixture(loaded.model)), *((load(run), -1) for run in self.beside)]
         for other, at in others:
