@@ -1,15 +1,19 @@
 """Parquet in the Hugging Face layout, and sets in the cache of `datasets`."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import datasets
 import numpy as np
 import pytest
 from datasets import ClassLabel, Features, Image, Value
+from huggingface_hub import HfApi
 
 from images import encoded, noise
+from stratiform.data.config import DataConfig
 from stratiform.data.hub import read_hub, read_parquet
 from stratiform.data.listing import Listing
+from stratiform.data.source import load
 from stratiform.errors import UserError
 
 datasets.disable_progress_bars()
@@ -98,3 +102,27 @@ def test_from_the_cache_of_the_library_without_a_network(tmp_path: Path, monkeyp
     assert (np.array([len(item.image) for item in listing.splits["train"]()]) > 0).all()
     with pytest.raises(UserError, match="owner/other cannot be fetched"):
         read_hub("owner/other")
+
+
+def test_a_set_of_the_hub_is_decoded_on_its_way_and_then_needs_no_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "set", "train", {"label": [0, 1, 0]}, label=ClassLabel(names=["a", "b"]))
+    local = datasets.load_dataset_builder
+    reached: list[str] = []
+
+    def info(self: HfApi, name: str, timeout: float) -> SimpleNamespace:
+        reached.append(name)
+        if len(reached) > 1:
+            raise OSError("no network")
+        return SimpleNamespace(sha="a commit")
+
+    monkeypatch.setattr(HfApi, "dataset_info", info)
+    monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_, **__: local(str(tmp_path / "set")))
+    monkeypatch.setattr(datasets.DatasetBuilder, "download_and_prepare", lambda *_: pytest.fail("it was copied whole"))
+    first, again = load(DataConfig(source="owner/streamed")), load(DataConfig(source="owner/streamed"))
+    assert reached == ["owner/streamed"] * 2
+    assert sorted([*first.train.labels, *first.test.labels]) == [0, 0, 1]
+    assert (again.fingerprint, again.class_names) == (first.fingerprint, ("a", "b"))
+    with pytest.raises(UserError, match=r"cannot be fetched from the hub \(no network\)"):
+        load(DataConfig(source="owner/streamed", size=4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,10 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stratiform.data import cache
 from stratiform.data.columns import Columns
 from stratiform.data.folder import TEST_NAMES, fingerprint, visible
 from stratiform.data.listing import Item, Listing
 from stratiform.errors import UserError
+from stratiform.files import write_text
 
 if TYPE_CHECKING:
     from datasets import DatasetBuilder, IterableDataset
@@ -47,11 +50,47 @@ def read_parquet(path: Path, subset: str | None = None, train: tuple[str, ...] =
 def read_hub(
     repository: str, subset: str | None = None, train: tuple[str, ...] = TRAIN_NAMES, folder: str | None = None
 ) -> Listing:
-    """owner/name of the hub: from the cache of `datasets`, else fetched; `folder` is where it may be put."""
-    builder = _cached(repository, subset) or _fetched(repository, subset, folder or repository)
-    tables = builder.as_dataset()
-    read = {split: partial(tables.get, split) for split in tables}
-    return _listing(repository, f"{repository} {builder.hash}", read, train)
+    """owner/name of the hub: from the cache of `datasets`, else streamed; `folder` is where it may be put.
+
+    What is streamed is decoded on its way: the files themselves are not kept. Without a network it is found decoded.
+    """
+    builder = _cached(repository, subset)
+    if builder is not None:
+        tables = builder.as_dataset()
+        read = {split: partial(tables.get, split) for split in tables}
+        return _listing(repository, f"{repository} {builder.hash}", read, train)
+    note = cache.folder() / f"hub-{hashlib.sha256(f'{repository} {subset}'.encode()).hexdigest()[:32]}.txt"
+    try:
+        identity, streams = _streamed(repository, subset)
+    except Exception as error:  # no network, no such set, gated, damaged: the text says which
+        unreachable = UserError(
+            f"{repository} cannot be fetched from the hub ({_line(error)}), nor is it in the cache of `datasets`; "
+            f"put its parquet into $STRATIFORM_DATA/{folder or repository}, or give a path"
+        )
+        if not note.exists():
+            raise unreachable from error
+        return Listing(identity=note.read_text(), splits={"train": partial(_refused, unreachable)})
+    listing = _listing(repository, identity, streams, train)
+    write_text(note, listing.identity)
+    return listing
+
+
+def _streamed(repository: str, subset: str | None) -> tuple[str, dict[str, Callable[[], Any]]]:
+    """Its identity, and its splits, which are read from the hub whenever they are asked for."""
+    import datasets
+    from huggingface_hub import HfApi
+
+    commit = HfApi().dataset_info(repository, timeout=ANSWER).sha  # answers at once; the library tries half a minute
+    tables = datasets.load_dataset_builder(repository, name=subset, revision=commit).as_streaming_dataset()
+    if any(table.features is None for table in tables.values()):  # it says what its columns are only when all is here
+        builder = datasets.load_dataset_builder(repository, name=subset, revision=commit)
+        builder.download_and_prepare()
+        tables = builder.as_dataset()
+    return f"{repository} {subset} {commit}", {str(split): partial(tables.get, split) for split in tables}
+
+
+def _refused(error: UserError) -> Iterator[Item]:
+    raise error
 
 
 def _local(path: Path, subset: str | None) -> DatasetBuilder:
@@ -71,22 +110,6 @@ def _cached(repository: str, subset: str | None) -> DatasetBuilder | None:
         return Cache(repo_id=repository, dataset_name=name, config_name=subset, version="auto", hash="auto")
     except ValueError:
         return None
-
-
-def _fetched(repository: str, subset: str | None, folder: str) -> DatasetBuilder:
-    import datasets
-    from huggingface_hub import HfApi
-
-    try:
-        HfApi().dataset_info(repository, timeout=ANSWER)  # answers at once; the library tries for half a minute
-        builder = datasets.load_dataset_builder(repository, name=subset)
-        builder.download_and_prepare()
-    except Exception as error:  # no network, no such set, gated, damaged: the text says which
-        raise UserError(
-            f"{repository} cannot be fetched from the hub ({_line(error)}), nor is it in the cache of `datasets`; "
-            f"put its parquet into $STRATIFORM_DATA/{folder}, or give a path"
-        ) from error
-    return builder
 
 
 def _listing(name: str, identity: str, tables: Mapping[str, Callable[[], Any]], train: tuple[str, ...]) -> Listing:
