@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor
+from torch.autograd import Variable
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
@@ -44,6 +45,8 @@ class RowsOfMine(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = dict(kwargs or {})
+        if func is Tensor.backward:
+            return self._backward(args[0])
         if func in SHAPED:
             return self._shaped(func, args, kwargs)
         if func in LIKE and args[0].dim():
@@ -55,6 +58,14 @@ class RowsOfMine(TorchFunctionMode):
         if func in DROPPING:
             return self._dropped(func, *args, **kwargs)
         return func(*args, **kwargs)
+
+    def _backward(self, loss: Tensor) -> None:
+        """Backward with the mode on, because recomputed layers draw again; torch's own leaves every mode first."""
+        one = (torch.ones_like(loss),)
+        with self:
+            Variable._execution_engine.run_backward(
+                (loss,), one, False, False, (), allow_unreachable=True, accumulate_grad=True
+            )
 
     def _shaped(self, func: Callable[..., Tensor], args: Sequence[Any], kwargs: dict[str, Any]) -> Tensor:
         given = kwargs.pop("size", None)
