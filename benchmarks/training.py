@@ -121,7 +121,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     sides = {"port": Side(partial(port, asked.port))} | {
-        f"ours, {precision}": Side(partial(ours, precision), {"OMP_WAIT_POLICY": "PASSIVE"})  # as `stratiform` sets it
+        f"ours, {precision}": Side(partial(ours, precision), {"GOMP_SPINCOUNT": "3000"})  # as `stratiform` sets it
         for precision in ("float32", "bfloat16")
     }
     taken = in_turns(sides, asked.rounds, STEPS_PER_ROUND)
