@@ -83,8 +83,8 @@ def complete(
     """
     _check(model, x, known)
     exact = comes_first(known)
-    if not exact and particles < n:
-        raise UserError(f"particles are {particles}, of which {n} completions cannot be chosen; give {n} or more")
+    if not exact:
+        check_enough(particles, n)
     count = n if exact else particles
     x, known = x.to(model.hierarchy.top), known.to(model.hierarchy.top.device)
     drawn, log_w, log_p = [], [], []
@@ -99,9 +99,14 @@ def complete(
     images, known = torch.cat(drawn), known.cpu()
     if exact:
         return Completions(images, known, True, n, float(n), torch.cat(log_p))
-    w = weights(torch.cat(log_w))
-    chosen = systematic(w, n, Generator().manual_seed(mix(seed)))
-    return Completions(images[chosen], known, False, particles, 1.0 / w.square().sum().item(), None)
+    return resampled(images, torch.cat(log_w), known, n, mix(seed))
+
+
+def resampled(images: Tensor, log_w: Tensor, known: Tensor, n: int, seed: int) -> Completions:
+    """n completions among particles [particles, C, H, W], with probabilities proportional to w."""
+    w = weights(log_w)
+    chosen = systematic(w, n, Generator().manual_seed(seed))
+    return Completions(images[chosen], known, False, len(images), 1.0 / w.square().sum().item(), None)
 
 
 def comes_first(known: Tensor) -> bool:
@@ -130,6 +135,12 @@ def _check(model: LatentModel, x: Tensor, known: Tensor) -> None:
             "kin); `stratiform inpaint RUN IMAGE` completes them by others"
         )
     check(x, known, decoder.shape)
+
+
+def check_enough(particles: int, n: int) -> None:
+    """Refuses fewer particles than completions to be chosen among them."""
+    if particles < n:
+        raise UserError(f"particles are {particles}, of which {n} completions cannot be chosen; give {n} or more")
 
 
 def check(x: Tensor, known: Tensor, shape: tuple[int, ...]) -> None:

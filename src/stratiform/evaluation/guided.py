@@ -12,15 +12,14 @@ given it. Whatever the fills are, what is drawn tends to p(x_u | x_k) as particl
 from __future__ import annotations
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from stratiform.core.decoder import Autoregressive, AutoregressiveImage, Growing
 from stratiform.core.hierarchy import from_prior, given, with_noise
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import noisy
 from stratiform.data.batches import mix
-from stratiform.errors import UserError
-from stratiform.evaluation.complete import Completions, check, systematic, weights
+from stratiform.evaluation.complete import Completions, check, check_enough, resampled
 from stratiform.evaluation.explore import Watch, chunks, grow, noise, unwatched
 from stratiform.evaluation.particles import Levels, decoded, log_ratio
 
@@ -52,8 +51,7 @@ def complete_given_levels(
     """
     assert isinstance(model.decoder, Autoregressive)
     check(x, known, model.decoder.shape)
-    if particles < n:
-        raise UserError(f"particles are {particles}, of which {n} completions cannot be chosen; give {n} or more")
+    check_enough(particles, n)
     x, known = x.to(model.hierarchy.top), known.to(model.hierarchy.top.device)
     fills = _fills(model, x, known, temperature, seed)
     source = (torch.arange(particles) % (FILLS + PRIOR)).clamp(max=FILLS)  # the fill of each; FILLS: the prior
@@ -68,10 +66,7 @@ def complete_given_levels(
         )
         drawn.append(grown.x.cpu())
         log_w.append((log_ratio(model, fills, z, at_z, source) + grown.log_known.double()).cpu())
-    w = weights(torch.cat(log_w))
-    chosen = systematic(w, n, Generator().manual_seed(mix(seed, CHOSEN)))
-    effective = 1.0 / w.square().sum().item()
-    return Completions(torch.cat(drawn)[chosen], known.cpu(), False, particles, effective, None)
+    return resampled(torch.cat(drawn), torch.cat(log_w), known.cpu(), n, mix(seed, CHOSEN))
 
 
 def _fills(model: LatentModel, x: Tensor, known: Tensor, temperature: float, seed: int) -> Tensor:

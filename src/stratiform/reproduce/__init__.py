@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stratiform.reproduce import agave, gibbs, hierarchies, prop_1, units
 from stratiform.reproduce.experiment import Experiment
 
@@ -164,34 +166,9 @@ EXPERIMENTS: dict[str, Experiment] = {
         expected="2.94 (16 x 16) and 2.93 (8 x 8) bits/dim, 2.92 at full size",
         measured="not measured yet",
     ),
-    "agave-table-cifar": Experiment(
-        paper=f"{AGAVE_PAPER}, Table 1",
-        claim="an auxiliary term makes the levels carry what is global, at no loss of likelihood",
-        recipes=AGAVES,
-        source="cifar10_jpeg",
-        work=agave.table,
-        minutes="not measured yet",
-        expected="2.92 bits/dim on CIFAR-10, as PixelCNN++ alone; published sizes and days of training",
-        measured="not measured yet",
-    ),
-    "agave-lambda-cifar": Experiment(
-        paper=f"{AGAVE_PAPER}, Figs 3 and 4",
-        claim="as lambda grows the KL falls, and bits per dimension fall, most from 1 to 2",
-        recipes=("agave-small",),
-        source="cifar10_jpeg",
-        work=agave.sweep_lambda,
-        minutes="not measured yet",
-        expected="about 0.2 bits/dim less at lambda 2 than at 1",
-        measured="not measured yet",
-    ),
-    "agave-target-cifar": Experiment(
-        paper=f"{AGAVE_PAPER}, Figs 5 and 6",
-        claim="fewer levels of the auxiliary image help a little, fewer pixels cost a little",
-        recipes=("agave-small",),
-        source="cifar10_jpeg",
-        work=agave.sweep_target,
-        minutes="not measured yet",
-        expected="2.94 (16 x 16) and 2.93 (8 x 8) bits/dim, 2.92 at full size",
-        measured="not measured yet",
-    ),
+}
+EXPERIMENTS |= {
+    f"{name}-cifar": replace(experiment, source="cifar10_jpeg")
+    for name, experiment in EXPERIMENTS.items()
+    if name.startswith("agave-")
 }
