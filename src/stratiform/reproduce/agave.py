@@ -252,14 +252,15 @@ def _towards(target: str) -> Change:
 
 
 def _swept(workshop: Workshop, experiment: Experiment, changes: Mapping[str, Change]) -> list[Member]:
-    """The recipe under every change, with every seed."""
+    """The recipe under every change, with every seed. Where nothing changes, the run is that of the recipe."""
     (name,) = experiment.recipes
     members = []
     for label, change in changes.items():
         for seed in workshop.seeds:
             recipe = change(workshop.recipe(name, seed))
-            folder = f"{name}-{label.replace(' ', '-')}-{recipe.data.source}-seed{seed}"
-            members.append(Member.of(label, seed, workshop.trained(recipe, folder), workshop.data(name)))
+            of = name if recipe == workshop.recipe(name, seed) else f"{name}-{label.replace(' ', '-')}"
+            run = workshop.trained(recipe, f"{of}-{recipe.data.source}-seed{seed}")
+            members.append(Member.of(label, seed, run, workshop.data(name)))
     return members
 
 
