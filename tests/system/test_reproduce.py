@@ -7,12 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from stratiform.cli import main
+from stratiform.data.config import DataConfig
+from stratiform.data.source import load
 from stratiform.evaluation.bootstrap import Estimate
 from stratiform.evaluation.likeness import Likeness
 from stratiform.recipes import RECIPES
-from stratiform.reproduce import EXPERIMENTS, agave
+from stratiform.reproduce import EXPERIMENTS, agave, lengths
 
 VERDICTS = ("confirmed", "refuted", "not decided")
 
@@ -158,16 +161,55 @@ def test_wrong_use(words: tuple[str, ...], told: str, capfd: pytest.CaptureFixtu
 
 def test_lambda_is_swept(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On digits, with few of everything: a run, a row and a picture for each, and a verdict for each claim."""
-    for name, value in {"LAMBDAS": (1, 8, 12), "IMAGES": 4, "SAMPLES": 2, "PROBED": 60, "SHOWN": 2}.items():
-        monkeypatch.setattr(agave, name, value)
-    offline = replace(EXPERIMENTS["agave-lambda"], recipes=("agave-digits",), source=None)
-    monkeypatch.setitem(EXPERIMENTS, "agave-lambda", offline)
+    monkeypatch.setattr(agave, "LAMBDAS", (1, 2, 12))
+    offline(monkeypatch, "agave-lambda", "agave-digits", "pixelcnnpp-digits", "iaf-digits")
     found = answered(capfd, "reproduce", "agave-lambda", "--steps", "2", "--folder", str(tmp_path))
     (rows,) = found["tables"].values()
-    assert [row["model"] for row in rows] == ["lambda 1", "lambda 8", "lambda 12"]
-    assert all(0.0 <= row["label probe"] <= 1.0 and row["KL"] != "–" and row["squared error"] > 0.0 for row in rows)
-    assert len(found["words"]) == 8 and all(words.rpartition(": ")[2][:-1] in VERDICTS for words in found["words"])
+    *swept, pixels, vae = rows
+    assert [row["model"] for row in swept] == ["lambda 1", "lambda 2", "lambda 12"]
+    assert all(0.0 <= row["label probe"] <= 1.0 and row["KL"] != "–" and row["squared error"] > 0.0 for row in swept)
+    assert pixels["label probe"] is None and pixels["KL"] == "0.000 ± 0.000" and 0.0 <= vae["label probe"] <= 1.0
+    *judged, both = found["words"]
+    assert len(judged) == 8 + 2 * 3 and all(words.rpartition(": ")[2][:-1] in VERDICTS for words in judged)
+    assert both.startswith("Both, by the values alone: ")
     pictures = {Path(path).name for path in found["files"]} - {"agave-lambda.json"}
     assert pictures == {f"agave-lambda-{name}.png" for name in ("curves", "reconstructions", "samples")}
     weights = {path.parent.name for path in tmp_path.glob("*/weights.safetensors")}
-    assert weights == {f"agave-digits-lambda-{weight}-digits-seed0" for weight in (1, 8, 12)}
+    swept = {f"agave-digits{of}-digits-seed0" for of in ("-lambda-1", "", "-lambda-12")}  # 2 is the recipe's own
+    assert weights == swept | {"pixelcnnpp-digits-digits-seed0", "iaf-digits-digits-seed0"}
+
+
+def test_parts_and_targets(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Table 1 and the targets share the recipe's own run."""
+    offline(monkeypatch, "agave-table", "agave-digits", "pixelcnnpp-digits", "agave-digits", "iaf-digits")
+    found = answered(capfd, "reproduce", "agave-table", "--steps", "2", "--folder", str(tmp_path))
+    assert len(found["words"]) == 7 and all(words.rpartition(": ")[2][:-1] in VERDICTS for words in found["words"])
+    monkeypatch.setattr(agave, "TARGETS", ("full", "2", "half", "quarter"))
+    offline(monkeypatch, "agave-target", "agave-digits")
+    found = answered(capfd, "reproduce", "agave-target", "--steps", "2", "--folder", str(tmp_path))
+    (rows,) = found["tables"].values()
+    assert [row["model"] for row in rows] == ["full", "2 levels", "half", "quarter"]
+    weights = {path.parent.name for path in tmp_path.glob("agave-*/weights.safetensors")}
+    assert weights == {f"agave-digits{of}-digits-seed0" for of in ("", "-2-levels", "-half", "-quarter")}
+
+
+def offline(monkeypatch: pytest.MonkeyPatch, experiment: str, *recipes: str) -> None:
+    """An experiment of few images, on the digits."""
+    for name, value in {"IMAGES": 4, "SAMPLES": 2, "PROBED": 60}.items():
+        monkeypatch.setattr(lengths, name, value)
+    monkeypatch.setattr(agave, "SHOWN", 2)
+    monkeypatch.setitem(EXPERIMENTS, experiment, replace(EXPERIMENTS[experiment], recipes=recipes, source=None))
+
+
+def test_the_code_of_another_image_misleads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pixels that read f(z) pay for a wrong one; where every code stands for the same f(z) they pay nothing."""
+    monkeypatch.setattr(lengths, "IMAGES", 6)
+    data = load(DataConfig(source="digits"))
+    torch.manual_seed(0)
+    model = RECIPES["vae-digits"].recipe.model.build(data.spec).eval()
+    own = lengths.misled(model, data)["misled"]
+    assert len(own) == 6 and max(map(abs, own)) > 1e-4
+    with torch.no_grad():
+        for weight in model.hierarchy.parameters():
+            weight.zero_()
+    assert max(map(abs, lengths.misled(model, data)["misled"])) < 1e-6

@@ -149,7 +149,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "agave-lambda": Experiment(
         paper=f"{AGAVE_PAPER}, Figs 3 and 4",
         claim="as lambda grows the KL falls, and bits per dimension fall, most from 1 to 2",
-        recipes=("agave-small",),
+        recipes=("agave-small", "agave-small-pixels", "agave-small-vae"),
         source="gtsrb32",
         work=agave.sweep_lambda,
         minutes="not measured yet",

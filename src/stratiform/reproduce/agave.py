@@ -1,9 +1,5 @@
 """What an auxiliary likelihood does to a VAE with an autoregressive decoder (Lucas and Verbeek 2018).
 
-Every model is measured on the same images with the same noise: its importance-weighted bound, how the code length
-splits into the KL and what the pixels cost given z, and what the auxiliary decoder alone would need. A linear probe
-says what the code knows of the labels. What is reported never holds the auxiliary term, nor lambda.
-
 - `table`: the model beside its two parts alone and beside the same without the auxiliary term (Table 1)
 - `sweep_lambda`: the weight of the KL (Figs 3 and 4)
 - `sweep_target`: the auxiliary image's levels and size (Figs 5 and 6)
@@ -13,42 +9,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from stratiform import figures
-from stratiform.core.decoder import Autoregressive
 from stratiform.core.hierarchy import Pick, from_prior, with_noise
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import mean
 from stratiform.data.batches import in_order
-from stratiform.data.split import Data, chosen
-from stratiform.evaluation.bound import bounds
-from stratiform.evaluation.codes import codes_and_kl
+from stratiform.data.split import Data
 from stratiform.evaluation.explore import noise, render
-from stratiform.evaluation.factors import Factor
-from stratiform.evaluation.metrics import Metrics
 from stratiform.evaluation.moments import Mean, paired
-from stratiform.evaluation.probe import PROBES
+from stratiform.reproduce import lengths
 from stratiform.reproduce.experiment import Experiment, Findings, Rows, Workshop
+from stratiform.reproduce.lengths import Member
 from stratiform.reproduce.verdict import Margin, judged
 from stratiform.training.recipe import Recipe
-from stratiform.training.run import Loaded
 
-IMAGES, SAMPLES, AT_ONCE = 100, 150, 20  # of the bound: images, draws of each, images at once
-PROBED = 2000  # images that the probe is fitted to and asked about, in five folds
 SHOWN = 8  # images of each row of the pictures
 LAMBDAS = (1, 2, 4, 8, 12)
-TARGETS = ("full", "128", "32", "8", "2", "half", "quarter")
+TARGETS = ("full", "32", "8", "2", "half", "quarter")
 SMALLER = ("half", "quarter")  # of these, the last: y has fewer pixels
 NEAR = 0.01  # of the bits: as good
+PAID = 1.0  # nats per image: a code that says something
 Change = Callable[[Recipe], Recipe]
 
 PUBLISHED = (
@@ -68,98 +56,16 @@ PUBLISHED = (
 """Table 1 of the paper: bits per dimension of CIFAR-10's test images."""
 
 
-@dataclass(frozen=True)
-class Member:
-    """One trained model and its numbers; of every image in bits per dimension of x, [N]."""
-
-    name: str
-    seed: int
-    loaded: Loaded
-    bits: Sequence[float]  # importance-weighted bound; exact where there are no levels
-    elbo: Sequence[float]
-    kl: Sequence[float]
-    auxiliary: Sequence[float] | None  # KL - E log p(y | f(z)): what the auxiliary decoder alone would need
-    error: Sequence[float] | None  # mean squared error of the VAE's picture of x, on the range 0 to 1
-    known: float | None  # accuracy of a linear probe on the code
-    chance: float | None
-
-    @classmethod
-    def of(cls, name: str, seed: int, loaded: Loaded, data: Data) -> Member:
-        metrics = Metrics(loaded.run.metrics, loaded.run.weights)
-        found = metrics.kept(f"code lengths, {SAMPLES} on {IMAGES} images", lambda: lengths(loaded.model, data))
-        code = metrics.kept(f"probe of the code, {PROBED} images", lambda: probed(loaded.model, data))
-        return cls(name, seed, loaded, **found, **code)
-
-    @property
-    def pixels(self) -> list[float]:
-        """-E log p(x | f(z))"""
-        return [elbo - kl for elbo, kl in zip(self.elbo, self.kl, strict=True)]
-
-    @property
-    def picture(self) -> list[float] | None:
-        """-E log p(y | f(z))"""
-        return None if self.auxiliary is None else [a - kl for a, kl in zip(self.auxiliary, self.kl, strict=True)]
-
-
-@torch.no_grad()
-def lengths(model: LatentModel, data: Data) -> dict[str, Any]:
-    """Of every one of the first test images, in bits per dimension."""
-    found: dict[str, list[float]] = {name: [] for name in ("bits", "elbo", "kl", "auxiliary", "error")}
-    unit = -1.0 / (data.spec.dimensions * math.log(2.0))
-    for x in in_order(data, size=AT_ONCE, limit=IMAGES):
-        of = bounds(model, x, SAMPLES, first=len(found["bits"]))
-        found["bits"] += (unit * of.bound).tolist()
-        found["elbo"] += (unit * of.elbo).tolist()
-        found["kl"] += (-unit * of.kl.sum(0)).tolist()
-        if of.auxiliary is not None:
-            found["auxiliary"] += (unit * of.auxiliary).tolist()
-        if model.hierarchy.shapes and (shown := pictures_of(model, x)) is not None:
-            found["error"] += (shown - x).square().flatten(1).mean(1).tolist()
-    return {name: values or None for name, values in found.items()}
-
-
-def probed(model: LatentModel, data: Data) -> dict[str, Any]:
-    """How often a linear probe on all levels' codes names the label, images of its own fold left out."""
-    labels = data.test.labels
-    if labels is None or not model.hierarchy.shapes:
-        return {"known": None, "chance": None}
-    codes, _ = codes_and_kl(model, in_order(data, limit=PROBED))
-    factor = Factor.named("label", labels[chosen(len(labels), PROBED)])
-    score = PROBES["linear"](np.concatenate(codes, 1), seed=0)(factor, None)
-    return {"known": score.score, "chance": score.chance}
-
-
-@torch.no_grad()
-def pictures(model: LatentModel, n: int, pick: Pick) -> Tensor | None:
-    """The VAE's pictures, enlarged to the size of x where they are smaller, [n, C, H, W]; None where it makes none."""
-    f, _ = model.hierarchy.descend(n, pick)
-    if not isinstance(model.decoder, Autoregressive):
-        mean_of_all: Tensor = model.decoder(f).mean
-        return mean_of_all
-    if model.auxiliary is None:
-        return None
-    return F.interpolate(model.auxiliary(f).mean, model.decoder.shape[1:], mode="nearest")
-
-
-def pictures_of(model: LatentModel, x: Tensor) -> Tensor | None:
-    """The VAE's pictures of images x [n, C, H, W], from the means of their codes."""
-    return pictures(model, len(x), model.posterior.pick(x, mean))
-
-
 # Table 1
 
 
 def table(workshop: Workshop, experiment: Experiment) -> Findings:
     """The recipes in their order: the model, its PixelCNN++ alone, no auxiliary term, its VAE alone."""
-    members = [
-        Member.of(name, seed, workshop.run(name, seed), workshop.data(name))
-        for name in experiment.recipes
-        for seed in workshop.seeds
-    ]
-    own, pixels, none, vae = ([m for m in members if m.name == name] for name in experiment.recipes)
+    own, pixels, none, vae = (_of(workshop, name) for name in experiment.recipes)
+    members, data = own + pixels + none + vae, workshop.data(experiment.recipes[0])
     return Findings(
         tables=(_rows(members), Rows("published, CIFAR-10", ("model", "bits/dim", "estimator"), PUBLISHED)),
-        pictures={m.name: look(m, workshop.data(m.name)) for m in members if m.seed == workshop.seeds[0]},
+        pictures={m.name: look(m, data) for m in members if m.seed == workshop.seeds[0]},
         words=[
             judged(
                 f"bits/dim within {NEAR:.0%} of PixelCNN++ alone, {own[0].name}, what is left",
@@ -172,9 +78,26 @@ def table(workshop: Workshop, experiment: Experiment) -> Findings:
                 "without the auxiliary term the levels pay less than a hundredth, KL in bits/dim",
                 [_collapse(a, b) for a, b in zip(own, none, strict=True)],
             ),
+            judged(f"the levels pay more than {PAID:g} nat, beyond it", [_pays(m, data) for m in own]),
+            judged("bits/dim more that the pixels need with another image's code", _misled(own)),
+            judged("the same without the auxiliary term", _misled(none)),
             judged("accuracy of the label probe, AGAVE above the VAE alone", _knows(own, vae)),
         ],
     )
+
+
+def _of(workshop: Workshop, name: str) -> list[Member]:
+    """A recipe with every seed."""
+    return [Member.of(name, seed, workshop.run(name, seed), workshop.data(name)) for seed in workshop.seeds]
+
+
+def _pays(m: Member, data: Data) -> Margin:
+    """KL in nats, beyond PAID."""
+    return Margin.of(Mean.of([kl * data.spec.dimensions * math.log(2.0) - PAID for kl in m.kl]))
+
+
+def _misled(members: Sequence[Member]) -> list[Margin]:
+    return [Margin.of(Mean.of(m.misled)) for m in members if m.misled is not None]
 
 
 def _within(own: Member, other: Member) -> Margin:
@@ -196,14 +119,15 @@ def _knows(own: Sequence[Member], other: Sequence[Member]) -> list[Margin]:
 
 
 def _accuracy(share: float) -> Margin:
-    return Margin.of(Mean(share, math.sqrt(share * (1 - share) / PROBED)))
+    return Margin.of(Mean(share, math.sqrt(share * (1 - share) / lengths.PROBED)))
 
 
 # Figs 3 to 6
 
 
 def sweep_lambda(workshop: Workshop, experiment: Experiment) -> Findings:
-    """The one recipe under every lambda."""
+    """The first recipe under every lambda, beside its PixelCNN++ alone and its VAE alone."""
+    pixels, vae = (_of(workshop, name) for name in experiment.recipes[1:])
     members = _swept(workshop, experiment, {f"lambda {weight}": _under(weight) for weight in LAMBDAS})
     first, second, *_, last = dict.fromkeys(m.name for m in members)
     said = [
@@ -221,11 +145,25 @@ def sweep_lambda(workshop: Workshop, experiment: Experiment) -> Findings:
     early, late = (list(_changes(members, "elbo", -1, *ends)) for ends in ((first, second), (second, last)))
     margins = [a - b for a, b in zip(early, late, strict=True)]
     said.append(judged(f"they fall by more than from {second} to {last}", margins))
-    return _found(workshop, experiment, members, said, LAMBDAS, "lambda")
+    said += _against_parts(members, pixels, vae)
+    return _found(workshop, experiment, members, said, LAMBDAS, "lambda", beside=pixels + vae)
+
+
+def _against_parts(members: Sequence[Member], pixels: Sequence[Member], vae: Sequence[Member]) -> Iterator[str]:
+    """For every lambda: is it as good a density as the pixels alone, and does its code say as much as the VAE's?"""
+    both = []
+    for name in dict.fromkeys(m.name for m in members):
+        own = [m for m in members if m.name == name]
+        left, more = [_within(a, b) for a, b in zip(own, pixels, strict=True)], _knows(own, vae)
+        yield judged(f"{name}: bits/dim within {NEAR:.0%} of PixelCNN++ alone, what is left", left)
+        yield judged(f"{name}: accuracy of the label probe above that of the VAE alone", more)
+        if all(margin.value >= 0.0 for margin in (*left, *more)):
+            both.append(name)
+    yield f"Both, by the values alone: {', '.join(both) or 'no lambda'}."
 
 
 def sweep_target(workshop: Workshop, experiment: Experiment) -> Findings:
-    """The one recipe with every auxiliary image."""
+    """The recipe with every auxiliary image."""
     members = _swept(workshop, experiment, {_named(target): _towards(target) for target in TARGETS})
     by_levels = [_named(target) for target in TARGETS if target not in SMALLER]
     said = [
@@ -252,8 +190,8 @@ def _towards(target: str) -> Change:
 
 
 def _swept(workshop: Workshop, experiment: Experiment, changes: Mapping[str, Change]) -> list[Member]:
-    """The recipe under every change, with every seed. Where nothing changes, the run is that of the recipe."""
-    (name,) = experiment.recipes
+    """The first recipe under every change, with every seed. Where nothing changes, the run is that of the recipe."""
+    name = experiment.recipes[0]
     members = []
     for label, change in changes.items():
         for seed in workshop.seeds:
@@ -271,12 +209,13 @@ def _found(
     said: Sequence[str],
     across: Sequence[float],
     title: str,
+    beside: Sequence[Member] = (),
 ) -> Findings:
-    """The curves are of the first members, one for each of the numbers `across`."""
+    """The curves are of the first members, one for each of the numbers `across`; `beside` stand in the table alone."""
     data, names = workshop.data(experiment.recipes[0]), list(dict.fromkeys(m.name for m in members))
     first = [m for m in members if m.seed == workshop.seeds[0]]
     return Findings(
-        tables=(_rows(members),),
+        tables=(_rows([*members, *beside]),),
         pictures={
             "curves": curves([[m for m in members if m.name == name] for name in names[: len(across)]], across, title),
             "reconstructions": side_by_side(first, data, of_images=True),
@@ -306,7 +245,9 @@ def _rows(members: Sequence[Member]) -> Rows:
         "model", "seed", "bits/dim", "single draw", "KL", "pixels given z", "VAE alone", "picture", "squared error",
         "label probe", "chance", "steps", "parameters",
     )  # fmt: skip
-    title = f"bits per dimension of {IMAGES} test images, ± standard error; the bound of {SAMPLES} samples"
+    title = (
+        f"bits per dimension of {lengths.IMAGES} test images, ± standard error; the bound of {lengths.SAMPLES} draws"
+    )
     return Rows(title, columns, [_row(m) for m in members])
 
 
@@ -350,8 +291,9 @@ def curves(by_name: Sequence[Sequence[Member]], across: Sequence[float], title: 
     return figures.lines(
         [panel("bits/dim"), panel("its parts")],
         title=f"The code length against {title}",
-        caption=f"{IMAGES} test images, mean of {SAMPLES} draws of z, in bits per dimension of x; bands: 95 % of the "
-        "mean over images; a line per seed. The VAE decoder's are of y; neither they nor lambda are in the whole.",
+        caption=f"{lengths.IMAGES} test images, mean of {lengths.SAMPLES} draws of z, in bits per dimension of x; "
+        "bands: 95 % of the mean over images; a line per seed. The VAE decoder's are of y; neither they "
+        "nor lambda are in the whole.",
     )
 
 
@@ -378,7 +320,7 @@ def both(model: LatentModel, x: Tensor | None) -> dict[str, Tensor]:
             return model.posterior.pick(x[rows], mean)
         return with_noise({level: e[rows] for level, e in held.items()}, from_prior())
 
-    shown = pictures(model, SHOWN, pick(slice(0, SHOWN)))
+    shown = lengths.pictures(model, SHOWN, pick(slice(0, SHOWN)))
     return ({} if shown is None else {"f(z)": shown}) | {"drawn": render(model, SHOWN, pick)}
 
 
