@@ -1,7 +1,10 @@
 """The explorer under a hand and under a crowd.
 
-Drag: a pad is dragged in headless Chromium; of every movement of the pointer, the time until the first frame that
-shows its pixels or those of a newer one (the newest wins: how many were drawn is told). Crowd: clients that each ask
+Drag: a pad is dragged in headless Chromium; of every movement of the pointer, the time from when the browser was told
+of it (the event's own timestamp, not when the page heard of it) until the page has painted the first frame that shows
+its pixels or those of a newer one (the newest wins: how many were drawn is told). A frame is painted when the message
+comes that its animation callback sent: messages wait for style, layout and paint; only what the compositor then does
+is not in it. Crowd: clients that each ask
 for the next picture as soon as they have the last one, and every tenth time for eight neighbours: errors, pictures a
 second, and the memory of the server before they come, after a tenth of the time (torch has its buffers then) and at
 the end.
@@ -52,7 +55,7 @@ LISTEN = """() => {
   addEventListener("pointermove", (event) => event.buttons && moves.push(event.timeStamp), true);
   const fetched = window.fetch;
   window.fetch = (path, options) => {
-    if (path.endsWith("/picture")) asked.set(JSON.stringify(JSON.parse(options.body).view), moves.length);
+    if (path.endsWith("/pixels")) asked.set(JSON.stringify(JSON.parse(options.body).view), moves.length);
     return fetched(path, options);
   };
   new MutationObserver(() => {
@@ -61,7 +64,11 @@ LISTEN = """() => {
     const shown = moves.slice(seen, known);
     seen = known;
     drawn += 1;
-    requestAnimationFrame(() => shown.forEach((then) => late.push(performance.now() - then)));
+    requestAnimationFrame(() => {
+      const painted = new MessageChannel();
+      painted.port1.onmessage = () => shown.forEach((then) => late.push(performance.now() - then));
+      painted.port2.postMessage(null);
+    });
   }).observe(canvas, { attributes: true, attributeFilter: ["data-view"] });
 }"""
 PATIENCE = 600_000  # milliseconds that a large model may take to encode the data
@@ -197,7 +204,7 @@ def client(address: str, run: str, seed: int, end: float, took: list[float], err
         body = json.dumps({"view": {"seed": draw.randrange(10**6)}} | ({"count": 8} if several else {}))
         began = time.monotonic()
         try:
-            path = f"/api/runs/{run}/{'neighbours' if several else 'picture'}"
+            path = f"/api/runs/{run}/{'neighbours' if several else 'pixels'}"
             connection.request("POST", path, body, {"content-type": "application/json"})
             answer = connection.getresponse()
             content = answer.read()

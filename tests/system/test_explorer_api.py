@@ -110,6 +110,9 @@ def test_a_png_is_the_picture_of_the_view(client: TestClient) -> None:
     shown = np.asarray(Image.open(io.BytesIO(answer.content)))
     assert shown.shape == (24, 24)
     np.testing.assert_array_equal(shown[::3, ::3], np.rint(picture(client, view)[0] * 255))
+    plain = post(client, "pixels", {"view": view})
+    assert plain.headers["content-type"] == "application/octet-stream"
+    np.testing.assert_array_equal(np.frombuffer(plain.content, np.uint8).reshape(8, 8), shown[::3, ::3])
 
 
 BOTH = {"a": A, "b": B}
@@ -399,7 +402,8 @@ body = st.fixed_dictionaries(
         **dict.fromkeys(("scale", "count", "first", "level", "cells", "reach", "steps", "particles"), anything),
     },
 )
-ROUTES = ("picture", "npz", "python", "where", "neighbours", "sweep", "between", "score", "paint", "complete", "image")
+PICTURES = ("picture", "pixels", "npz", "neighbours", "sweep", "between", "paint", "complete")
+ROUTES = (*PICTURES, "python", "where", "score", "image")
 
 
 @given(

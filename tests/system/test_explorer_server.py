@@ -94,3 +94,14 @@ def test_what_is_no_http_is_refused_in_one_sentence(port: int, sent: bytes) -> N
         connection.sendall(sent)
         status, body = told(connection)
         assert status == 400 and list(json.loads(body)) == ["error"]
+
+
+def test_a_body_does_not_wait_until_its_head_is_acknowledged(port: int) -> None:
+    took = []
+    with connected(port) as connection:
+        for _ in range(60):
+            began = time.monotonic()
+            connection.sendall(HEAD)
+            assert answered(connection)
+            took.append(time.monotonic() - began)
+    assert min(took[20:]) < 0.03  # otherwise 0.04 each, once a connection is warm

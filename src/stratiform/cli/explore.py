@@ -59,6 +59,7 @@ def _listening(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen()  # whoever reads the address may connect at once
     except socket.gaierror as error:
         raise UserError(f"--host is {host}, which is no address of this machine; give 127.0.0.1") from error
     except OSError as error:

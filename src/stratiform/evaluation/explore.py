@@ -49,11 +49,14 @@ class Sweep:
 
 def noise(model: LatentModel, n: int, seed: int, draw: int = 0) -> dict[int, Tensor]:
     """Standard normal noise of every level, [n, *z] each: a function of (seed, image, draw, level) alone."""
-    rows, top = torch.arange(n), model.hierarchy.top
-    return {
-        level: standard_normal(seed, level, rows, torch.full_like(rows, draw), shape).to(top)
-        for level, shape in enumerate(model.hierarchy.shapes)
-    }
+    return {level: noise_of(model, level, n, seed, draw) for level in range(len(model.hierarchy.shapes))}
+
+
+def noise_of(model: LatentModel, level: int, n: int, seed: int, draw: int = 0) -> Tensor:
+    """That of one level, [n, *z]."""
+    rows = torch.arange(n)
+    drawn = standard_normal(seed, level, rows, torch.full_like(rows, draw), model.hierarchy.level(level).shape)
+    return drawn.to(model.hierarchy.top)
 
 
 def draws_pixels(model: LatentModel) -> bool:

@@ -24,7 +24,7 @@ from stratiform.explorer.codes import factors
 from stratiform.explorer.hands import Hands
 from stratiform.explorer.limits import PICTURES, Limits, Refused
 from stratiform.explorer.painting import Easels
-from stratiform.explorer.picture import held, images, picture
+from stratiform.explorer.picture import held, images, picture, shown
 from stratiform.explorer.places import grid, where
 from stratiform.explorer.score import score, strangeness
 from stratiform.explorer.script import script
@@ -46,6 +46,7 @@ class Api:
         asked = {"": self.about, "/progress": self.progress, "/codes": self.codes, "/factors": self.factors}
         sent = {
             "/picture": self.picture,
+            "/pixels": self.pixels,
             "/npz": self.npz,
             "/python": self.python,
             "/where": self.where,
@@ -118,6 +119,13 @@ class Api:
         view = view_of(given, opened)
         made = await self.hands.do(request, lambda: answers.png(_picture(opened, view)[0], scale))
         return Response(made, media_type="image/png")
+
+    async def pixels(self, request: Request) -> Response:
+        """The same without the file: a byte per value of [C, H, W], ready for a screen."""
+        opened, given = await self.desk.fields(request, ("view",))
+        view = view_of(given, opened)
+        made = await self.hands.do(request, lambda: shown(_picture(opened, view)[0]).numpy().tobytes())
+        return Response(made, media_type="application/octet-stream")
 
     async def npz(self, request: Request) -> Response:
         """The picture in full precision, what each level holds, and the view."""

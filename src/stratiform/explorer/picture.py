@@ -13,7 +13,7 @@ from stratiform.core.hierarchy import Pick, from_prior, given, with_noise
 from stratiform.core.model import LatentModel
 from stratiform.data.batches import grey_levels
 from stratiform.edit import Hold, encode
-from stratiform.evaluation.explore import Watch, draws_pixels, grow, noise, render, unwatched
+from stratiform.evaluation.explore import Watch, draws_pixels, grow, noise_of, render, unwatched
 from stratiform.explorer.view import Choice, View
 from stratiform.spec import ImageSpec
 
@@ -106,7 +106,7 @@ def _base(model: LatentModel, view: View, level: int, encoded: Encoded) -> Tenso
     """Before anything is put in by hand, [1, *z]."""
     choice = view.levels[level]
     if choice.source == "draw":
-        return noise(model, 1, view.seed, choice.draw)[level]
+        return noise_of(model, level, 1, view.seed, choice.draw)
     if choice.source == "zero":
         return model.hierarchy.top.new_zeros(1, *model.hierarchy.shapes[level])
     if choice.source == "between":
@@ -119,5 +119,5 @@ def _brushed(model: LatentModel, seed: int, level: int, base: Tensor, choice: Ch
     """The noise of the positions under the brush drawn anew, [1, C, H, W]."""
     stroke = torch.tensor(choice.brush).view(base.shape[2:])
     for draw in sorted(set(choice.brush) - {0}):
-        base = torch.where(stroke == draw, noise(model, 1, seed, draw)[level], base)
+        base = torch.where(stroke == draw, noise_of(model, level, 1, seed, draw), base)
     return base

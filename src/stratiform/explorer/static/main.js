@@ -130,7 +130,8 @@ class Page {
   refresh(cause) {
     if (this.easel) this.easel.refresh();
     else this.picture.refresh();
-    if (this.panels.length) this.where.ask({ view: this.store.view, cause });
+    // What a hand moves in one level changes nothing of what the others hold.
+    if (this.panels.some((panel) => panel.index !== cause && (cause === undefined || !panel.held))) this.where.ask({ view: this.store.view, cause });
     if (cause === undefined) {
       this.panels.forEach((panel) => {
         panel.forget();
@@ -155,7 +156,6 @@ class Page {
     const letters = ["a", "b"].filter((letter) => view[letter]);
     const of = (letter) => ({ a: view.a, b: view.b, levels: view.levels.map(() => ({ source: letter })) });
     const views = [view, ...(cause === undefined ? letters : []).map(of)];
-    if (cause !== undefined && this.panels.every((panel) => panel.index === cause)) return;
     const told = (await (await post(`${this.path}/where`, { views })).json()).views;
     if (view !== this.store.view) return; // the newer view has been asked for already
     if (cause === undefined) this.marks = Object.fromEntries(letters.map((letter, i) => [letter.toUpperCase(), told[i + 1].levels]));

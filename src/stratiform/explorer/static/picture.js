@@ -39,10 +39,8 @@ export class Picture {
   }
 
   async draw(view) {
-    const answer = await post(`${this.page.path}/picture`, { view });
-    const image = await createImageBitmap(await answer.blob());
-    this.canvas.getContext("2d").drawImage(image, 0, 0);
-    image.close();
+    const answer = await post(`${this.page.path}/pixels`, { view });
+    show(this.canvas, new Uint8Array(await answer.arrayBuffer()), shape(this.page.about.spec));
     this.canvas.dataset.view = JSON.stringify(canonical(view));
   }
 
