@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from pyarrow import parquet
 from sklearn.metrics import roc_auc_score
@@ -24,7 +25,7 @@ def test_table_and_auroc_agree(say: Say, copied: Path, tmp_path: Path) -> None:
         (name, 12) for name in ("digits", "flipped", "noise")
     ]
     rows = parquet.read_table(out).to_pydict()
-    assert list(rows) == ["source", "split", "index", "label", "bound", "llr_1", "llr_2"]
+    assert list(rows) == ["source", "split", "index", "file", "label", "bound", "llr_1", "llr_2"]
     source = np.array(rows["source"])
     assert found["table"] == str(out) and len(source) == 36
     assert all(label is None for label, name in zip(rows["label"], source, strict=True) if name == "noise")
@@ -66,6 +67,30 @@ def test_people_read_it_and_a_folder_may_be_named(say: Say, copied: Path, tmp_pa
     assert said.status == 0, said.err
     assert "AUROC ± standard error" in said.out and str(folder) in said.out and "llr_2" in said.out
     assert "AUROC" not in say("score", copied, "digits", "--limit", 3, "--samples", 1).out
+
+
+def test_images_of_a_folder_are_called_by_their_files(say: Say, copied: Path, tmp_path: Path) -> None:
+    """`score` and `encode` on a folder: the file that a row names is the image that it is about."""
+    folder = tmp_path / "mine"
+    for i in range(30):
+        place = folder / "ab"[i % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), 8 * i, np.uint8)).save(place / f"grau-ß {i}.png")
+    seen, files = ("--data.levels", 17), {path.relative_to(folder).as_posix() for path in folder.glob("*/*.png")}
+    out, codes = tmp_path / "scores.parquet", tmp_path / "codes.parquet"
+    found = answer(say, "score", copied, folder, *seen, "--split", "train", "--samples", 2, "--out", out)
+    rows = parquet.read_table(out).to_pydict()
+    assert set(rows["file"]) <= files and len(set(rows["file"])) == len(rows["file"]) > 20
+    assert [file.split("/")[0] for file in rows["file"]] == rows["label"]
+    strangest = np.argsort(np.array(rows["bound"]))[:5]
+    assert found["strangest"]["-bound"] == [rows["file"][i] for i in strangest]
+    answer(say, "encode", copied, folder, *seen, "--out", codes)
+    table = parquet.read_table(codes).to_pydict()
+    assert set(table["file"]) == files
+    loaded = load(copied)
+    for file, code in zip(table["file"], table["level_1"], strict=True):
+        x = torch.full((1, 1, 8, 8), (8 * int(file.split()[1][:-4])) * 17 // 256 / 16)
+        assert code == pytest.approx(loaded.model.encode(x)[0].z[0].tolist(), abs=1e-5)
 
 
 WRONG = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stratiform.data.split import Split, chosen, held_out
+from stratiform.data.split import Split, chosen, held_out, pack
 
 
 def test_a_tenth_is_held_out_and_equal_files_stay_together() -> None:
@@ -35,3 +35,13 @@ def test_rows_and_take() -> None:
     assert split.rows(np.array([4, 1])).flatten().tolist() == [4, 1]
     few = split.take(np.array([2, 5]))
     assert (len(few), few.labels.tolist(), few.factors["age"].tolist()) == (2, [2, 5], [0.4, 1.0])
+    assert split.names(np.array([0])) is few.names(np.array([0])) is None
+
+
+def test_names_of_files_come_back() -> None:
+    names = ["a.png", "sub/größer.jpg", "", "\udcff.png"]
+    split = Split(np.zeros((4, 1, 1, 1), np.uint8), None, {}, pack(names))
+    assert split.names(np.array([1, 0, 2])) == [names[1], names[0], names[2]]
+    assert split.names(np.array([3])) == ["?.png"], "what is no text"
+    assert split.take(np.array([1, 3])).names(np.array([0])) == [names[1]]
+    assert pack([]).shape[0] == 0

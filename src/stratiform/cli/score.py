@@ -16,7 +16,7 @@ from stratiform.cli.runs import OnSplit
 from stratiform.cli.tables import table
 from stratiform.data.batches import in_order
 from stratiform.data.derived import DERIVED, derive
-from stratiform.data.split import Data, chosen
+from stratiform.data.split import Data, Split, chosen
 from stratiform.errors import UserError
 from stratiform.evaluation.anomaly import Scores, auroc, scores
 from stratiform.files import atomic
@@ -81,25 +81,27 @@ class Score(OnSplit):
         batches = in_order(data, self.split, limit=self.limit, seed=seed)
         return scores(loaded.model, batches, samples=self.samples, seed=seed)
 
-    def _rows(self, data: Data) -> tuple[np.ndarray, np.ndarray | None]:
-        """Which images of the split are scored, and their labels."""
+    def _rows(self, data: Data) -> tuple[Split, np.ndarray]:
+        """The split, and which of its images are scored."""
         split = data.train if self.split == "train" else data.test
-        rows = chosen(len(split), self.limit)
-        return rows, None if split.labels is None else split.labels[rows]
+        return split, chosen(len(split), self.limit)
 
-    def _strangest(self, scored: Scores, data: Data) -> dict[str, list[int]]:
-        rows, _ = self._rows(data)
-        return {name: rows[np.argsort(-values)[:STRANGEST]].tolist() for name, values in scored.named().items()}
+    def _strangest(self, scored: Scores, data: Data) -> dict[str, list[int] | list[str]]:
+        """By every score, the files of images, or their indices in the split where they are no files."""
+        split, rows = self._rows(data)
+        most = {name: rows[np.argsort(-values)[:STRANGEST]] for name, values in scored.named().items()}
+        return {name: split.names(indices) or indices.tolist() for name, indices in most.items()}
 
     def _columns(self, name: str, data: Data, scored: Scores) -> dict[str, Any]:
         """Column name -> [N]; label: the class's name, None where there is none."""
-        rows, labels = self._rows(data)
-        names = data.class_names
-        told = [None] * len(rows) if labels is None else [names[k] if names else str(k) for k in labels]
+        split, rows = self._rows(data)
+        names, nothing = data.class_names, [None] * len(rows)
+        told = nothing if split.labels is None else [names[k] if names else str(k) for k in split.labels[rows]]
         return {
             "source": [name] * len(rows),
             "split": [self.split] * len(rows),
             "index": rows,
+            "file": split.names(rows) or nothing,
             "label": told,
             "bound": scored.bound.numpy(),
             **{f"llr_{k}": row.numpy() for k, row in enumerate(scored.llr, start=1)},
@@ -109,7 +111,7 @@ class Score(OnSplit):
         import pyarrow
         from pyarrow import parquet
 
-        types = {"label": pyarrow.string()}
+        types = {"file": pyarrow.string(), "label": pyarrow.string()}
         tables = [
             pyarrow.table({key: pyarrow.array(values, types.get(key)) for key, values in part.items()})
             for part in parts
@@ -151,8 +153,8 @@ def _shown(found: Mapping[str, Any]) -> tuple[RenderableType, ...]:
             f"\nAUROC ± standard error: how often such an image scores higher than one of {first['source']}",
             table(["against", *names], cells),
         ]
-    strangest = [[name, " ".join(map(str, rows))] for name, rows in found["strangest"].items()]
-    parts += [f"\nthe strangest images of {first['source']}", table(["by", "index in the split"], strangest)]
+    strangest = [[name, "  ".join(map(str, images))] for name, images in found["strangest"].items()]
+    parts += [f"\nthe strangest images of {first['source']}", table(["by", "file, or index in the split"], strangest)]
     return (*parts, *([f"\ntable: {found['table']}"] if found["table"] else []))
 
 

@@ -58,7 +58,7 @@ class Datasets(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Encode(OnData):
-    """The code of every image of a source: posterior means, level by level, with split, label and known attributes."""
+    """The code of every image of a source: posterior means, level by level; with split, file, label, attributes."""
 
     source: Annotated[Positional[str], arg(metavar="SOURCE")]
     """What to encode: the name of a source, or a path."""
@@ -77,17 +77,20 @@ class Encode(OnData):
 
 
 def _columns(model: LatentModel, data: Data) -> dict[str, np.ndarray]:
-    """Column name -> [N, ...]: split, index in it, label, known attributes, and the levels' codes [N, d]."""
+    """Column name -> [N, ...]: split, index in it, file, label, known attributes, and the levels' codes [N, d]."""
     parts = []
     for name, split in (("train", data.train), ("test", data.test)):
         if not len(split):
             continue
         codes, _ = codes_and_kl(model, in_order(data, name))
         known = {} if split.labels is None else {"label": split.labels}
+        index = np.arange(len(split))
+        files = split.names(index)
         parts.append(
             {
                 "split": np.full(len(split), name),
-                "index": np.arange(len(split)),
+                "index": index,
+                **({} if files is None else {"file": np.array(files)}),
                 **known,
                 **split.factors,
                 **{f"level_{level}": code.astype(np.float32) for level, code in enumerate(codes, start=1)},

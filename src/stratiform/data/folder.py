@@ -23,7 +23,7 @@ def read_folder(path: Path) -> Listing:
     roots = _roots(path, files)
     unused = len(files) - sum(file.is_relative_to(root) for file in files for root in roots.values())
     return Listing(
-        identity=fingerprint(files),
+        identity=f"with names {fingerprint(files)}",
         splits={split: partial(_items, path, files, root) for split, root in roots.items()},
         notes=(f"{unused} images lie outside {' and '.join(root.name for root in roots.values())}",) if unused else (),
     )

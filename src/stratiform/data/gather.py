@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -53,6 +54,7 @@ class Gathered:
         channels: 1 or 3 for each image.
         digests: The first 8 bytes of a hash of each file.
         left_out: A line for each image that cannot be used.
+        names: Of each image that is a file of its own.
     """
 
     def __init__(self, spool: IO[bytes], config: DataConfig, levels: int, invert: bool):
@@ -63,6 +65,7 @@ class Gathered:
         self.labels: list[str | None] = []
         self.columns: dict[str, Column] = {}
         self.left_out: list[str] = []
+        self.names: list[str] = []
 
     def __len__(self) -> int:
         return len(self.digests)
@@ -115,6 +118,8 @@ class Gathered:
         self.channels.append(pixels.shape[0])
         self.digests.append(digest)
         self.labels.append(item.label)
+        if isinstance(item.image, Path):
+            self.names.append(item.name)
         if len(self) == 1:
             self.columns = {name: Column() for name in item.factors}
         for name, column in self.columns.items():

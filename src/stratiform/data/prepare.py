@@ -20,7 +20,7 @@ from stratiform.data.batches import mix
 from stratiform.data.config import DataConfig
 from stratiform.data.gather import Gathered
 from stratiform.data.listing import Listing
-from stratiform.data.split import held_out
+from stratiform.data.split import held_out, pack
 from stratiform.errors import Failed, UserError
 
 FORMAT = 1  # of the file and of how images are decoded: raise it, and all is decoded anew
@@ -48,7 +48,8 @@ class Side:
 def prepared(listing: Listing, config: DataConfig, folder: Path | None) -> cache.Contents:
     """The images of `listing` as `config` wants them stored, decoded now unless the cache has them.
 
-    Arrays: SPLIT/images uint8 [N, C, H, W], SPLIT/labels int64 [N], SPLIT/factors/NAME int64 or float64 [N].
+    Arrays: SPLIT/images uint8 [N, C, H, W], SPLIT/labels int64 [N], SPLIT/factors/NAME int64 or float64 [N],
+    SPLIT/files uint8 [N, longest name] where every image is a file.
     Beside them: grid, class_names, notes, fingerprint.
     """
     grid = _grid(listing, config)
@@ -167,11 +168,13 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def _attributes(
     side: Side, names: list[str], kinds: Mapping[str, tuple[list[str], bool]]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """labels and factors/NAME of the side's images."""
+    """labels, files and factors/NAME of the side's images."""
     labels = side.labels
     if labels and None not in labels:
         index = {name: i for i, name in enumerate(names)}
         yield "labels", np.array([index[label] for label in labels], np.int64)
+    if side.source.names:
+        yield "files", pack(side.source.names[row] for row in side.rows)
     for name, column in side.source.columns.items():
         if name in kinds:
             yield f"factors/{name}", column.array(*kinds[name])[side.rows]

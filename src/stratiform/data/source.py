@@ -193,7 +193,8 @@ def _split(arrays: Mapping[str, np.ndarray], name: str, limit: int | None) -> Sp
     prefix = f"{name}/factors/"
     factors = {key.removeprefix(prefix): np.array(value) for key, value in arrays.items() if key.startswith(prefix)}
     labels = arrays.get(f"{name}/labels")
-    split = Split(arrays[f"{name}/images"], None if labels is None else np.array(labels), factors)
+    files = arrays.get(f"{name}/files")
+    split = Split(arrays[f"{name}/images"], None if labels is None else np.array(labels), factors, files)
     if limit is None or limit >= len(split):
         return split
     return split.take(chosen(len(split), limit))

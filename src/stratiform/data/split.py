@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,11 +23,13 @@ class Split:
         images: uint8 [N, C, H, W], grey levels k, memory-mapped from the cache; or continuous values, float32.
         labels: int64 [N], or None where any image has none.
         factors: The source's own attributes: float64 [N] (NaN: unknown), or int64 [N] for classes.
+        files: of images of a folder, their names as `pack` made them, uint8 [N, longest]; memory-mapped.
     """
 
     images: np.ndarray
     labels: np.ndarray | None
     factors: Mapping[str, np.ndarray]
+    files: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -38,8 +40,21 @@ class Split:
 
     def take(self, indices: np.ndarray) -> Split:
         """The split of these images alone."""
-        labels = None if self.labels is None else self.labels[indices]
-        return Split(self.images[indices], labels, {name: values[indices] for name, values in self.factors.items()})
+        labels, files = (None if each is None else each[indices] for each in (self.labels, self.files))
+        factors = {name: values[indices] for name, values in self.factors.items()}
+        return Split(self.images[indices], labels, factors, files)
+
+    def names(self, indices: np.ndarray) -> list[str] | None:
+        """The files of these images, below the folder that they are from; None where images are no files."""
+        if self.files is None:
+            return None
+        return [bytes(row).rstrip(b"\0").decode() for row in self.files[indices]]
+
+
+def pack(names: Iterable[str]) -> np.ndarray:
+    """Names as bytes in UTF-8, uint8 [N, longest], filled up with zeros; what is no text there becomes a ?."""
+    encoded = np.array([name.encode(errors="replace") for name in names], np.bytes_)
+    return encoded.view(np.uint8).reshape(len(encoded), encoded.dtype.itemsize)
 
 
 @dataclass(frozen=True)
