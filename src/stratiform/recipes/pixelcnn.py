@@ -58,7 +58,9 @@ def _small(name: str, model: Model, about: str, expect: str) -> Entry:
             model=model,
             data=DataConfig(source="cifar10_jpeg"),
             optimiser=Optimiser(lr=1e-3, betas=(0.95, 0.9995), warmup=0.05, decay="cosine"),
-            training=Training(steps=1200, batch=16, average=0.995, evaluate_every=200, evaluate_images=200),
+            training=Training(
+                steps=1200, batch=16, average=0.995, evaluate_every=200, evaluate_images=200, precision="bfloat16"
+            ),
         ),
         about=about,
         use_when="you want to compare exact pixel models on colour images, ten minutes each",
@@ -94,7 +96,7 @@ GATED_PIXELCNN_MNIST = Entry(
         model=GatedPixelCNN(width=32, layers=7, likelihood=BINARY),
         data=DataConfig(source="mnist", binarise="dynamic"),
         optimiser=Optimiser(lr=1e-3, warmup=0.05, decay="cosine"),
-        training=Training(steps=6000, batch=32),
+        training=Training(steps=6000, batch=32, precision="bfloat16"),
     ),
     about="Gated PixelCNN on dynamically binarised MNIST",
     use_when="you want an exact likelihood of MNIST to hold against bounds",
