@@ -92,12 +92,18 @@ class Code:
         return replace(self, held=tuple(changed.get(index, held) for index, held in enumerate(self.held)))
 
 
-def encode(model: LatentModel, x: Tensor, hold: Hold = "noise", draw: Draw = mean) -> Code:
+def encode(
+    model: LatentModel, x: Tensor, hold: Hold = "noise", draw: Draw = mean, seen: Tensor | None = None
+) -> Code:
     """The code of images x [n, C, H, W]: the posterior means of every level, or as `draw` says.
 
     Unedited, it decodes to the reconstruction, whichever it holds.
+
+    Args:
+        seen: of a model that completes images, which pixels are known, bool [n, 1, H, W]; None: by its own law.
     """
-    latents = model.encode(x.to(model.hierarchy.top), draw)
+    own = {} if seen is None else {"seen": seen}
+    latents = model.encode(x.to(model.hierarchy.top), draw, **own)
     if not latents:
         raise UserError("this model has no levels, so there is nothing to edit")
     return Code(model, tuple(_noise(latent) if hold == "noise" else latent.z for latent in latents), hold)

@@ -18,7 +18,6 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import images as files
-from stratiform.errors import UserError
 from stratiform.explorer import strict
 from stratiform.explorer.app import application
 from stratiform.explorer.attached import attached
@@ -52,8 +51,16 @@ def chain(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(trained: Path, pixels: Path, chain: Path) -> Iterator[TestClient]:
-    app = application(attached([trained, pixels, chain]), Limits(rate=1e9, burst=1e9))
+def completes(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three levels of what is hidden, given what is known: 2 x 4 x 4, 2 x 2 x 2, and two units."""
+    network = Modules(depth=(1, 1), channels=(4, 4), stem=3, hidden=8)
+    recipe = tiny(model=ConditionalMatNet(latent=2, units=(2, 2), network=network))
+    return untrained(tmp_path_factory.mktemp("runs") / "completes", recipe)
+
+
+@pytest.fixture(scope="module")
+def client(trained: Path, pixels: Path, chain: Path, completes: Path) -> Iterator[TestClient]:
+    app = application(attached([trained, pixels, chain, completes]), Limits(rate=1e9, burst=1e9))
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         yield client
 
@@ -71,7 +78,7 @@ def picture(client: TestClient, view: Body, run: str = "trained") -> np.ndarray:
 
 def test_the_page_finds_its_runs_and_their_levels(client: TestClient) -> None:
     names = [run["name"] for run in client.get("/api/runs").json()["runs"]]
-    assert names == ["trained", "pixels", "chain"]
+    assert names == ["trained", "pixels", "chain", "completes"]
     told = client.get("/api/runs/chain").json()
     assert [(level["kind"], level["units"]) for level in told["levels"]] == [("units", 5), ("units", 3), ("pad", 1)]
     assert told["spec"] == {"channels": 1, "height": 8, "width": 8, "bins": 17} and not told["free"]
@@ -128,6 +135,9 @@ SCRIPTED: list[tuple[str, list[Body], Body]] = [
     ("chain", [{}, {"source": "between", "share": 0.1, "hold": "value", "units": {"0": 2}}, {}], BOTH),
     ("pixels", [], {"seed": 4, "temperature": 0.8}),
     ("pixels", [], {"seed": 4, "a": A, "known": TOP_HALF}),
+    ("completes", [{}, {"draw": 3, "brush": [7, 0, 0, 0]}, {"units": {"1": 0.5}}], {"a": A, "known": TOP_HALF}),
+    ("completes", [{"source": "a"}, {"source": "between", "hold": "value"}, {}], {**BOTH, "known": TOP_HALF}),
+    ("completes", [{}, {}, {}], {"a": A}),
 ]
 
 
@@ -270,11 +280,54 @@ def test_without_its_images_a_run_is_explored_all_the_same(copied: Path) -> None
         assert answer.status_code == 400 and "no source" in answer.json()["error"]
 
 
-def test_a_model_that_draws_nothing_by_itself_is_refused(cache: Path, tmp_path: Path) -> None:
-    network = Modules(depth=(1, 1), channels=(4, 4), stem=3, hidden=8)
-    recipe = tiny(model=ConditionalMatNet(latent=2, units=(1, 1), network=network))
-    with pytest.raises(UserError, match=r"draws none by itself; use stratiform inpaint .*completes IMAGE --hide"):
-        attached([untrained(tmp_path / "completes", recipe)])
+def test_a_model_that_completes_images_keeps_what_is_known_and_does_not_see_what_is_hidden(
+    client: TestClient,
+) -> None:
+    told = client.get("/api/runs/completes").json()
+    assert told["completes"] and not told["free"] and not client.get("/api/runs/trained").json()["completes"]
+    kept = np.frombuffer(strict.packed(A, "a", 64), np.uint8)
+    other = strict.unpacked(kept[:32].tobytes() + bytes(32))  # the same above, all black beneath
+    first, again, drawn = (
+        picture(client, {"a": image, "known": TOP_HALF, "levels": [{"draw": draw}] * 3}, "completes")[0]
+        for image, draw in ((A, 0), (other, 0), (A, 1))
+    )
+    np.testing.assert_array_equal(first[:4], kept[:32].reshape(4, 8) / np.float32(16))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first[4:] - drawn[4:]).max() > 1e-3
+    told_a = picture(client, {"a": A, "known": TOP_HALF, "levels": [{"source": "a"}] * 3}, "completes")[0]
+    told_other = picture(client, {"a": other, "known": TOP_HALF, "levels": [{"source": "a"}] * 3}, "completes")[0]
+    assert np.abs(told_a - told_other).max() > 1e-4  # what image a has there is told by its hidden pixels
+
+
+def test_of_what_is_hidden_a_completing_model_tells_its_bits(client: TestClient) -> None:
+    told = post(client, "score", {"image": A, "known": TOP_HALF}, "completes").json()
+    bits = np.array(told["pixel_bits"])
+    assert (bits[:4] == 0).all() and (bits[4:] != 0).all() and len(told["level_bits"]) == 3
+    assert told["bits_per_dim"] is None and told["bound"] < 0 and told["kept"]["shape"] == [4, 1, 8, 8]
+    kept = np.frombuffer(strict.packed(told["kept"]["pixels"], "kept", 256), np.uint8).reshape(4, 8, 8)
+    for upper, shown in enumerate(reversed(kept)):
+        levels = [*[{}] * (3 - upper), *[{"source": "a"}] * upper]
+        expected = picture(client, {"a": A, "known": TOP_HALF, "levels": levels}, "completes")[0]
+        np.testing.assert_allclose(shown, expected * 255, atol=0.51)
+    found = lines(post(client, "complete", {"view": {"a": A, "known": TOP_HALF}, "count": 4}, "completes"))[-1]
+    assert found["exact"] and np.array(found["spread"])[:4].max() == 0 < np.array(found["spread"])[4:].max()
+
+
+def test_what_a_completing_model_cannot_do_is_said_in_one_sentence(client: TestClient) -> None:
+    for path, body, words in (
+        ("picture", {}, "give image a, and known"),
+        ("python", {"view": {"levels": [{}, {}, {}]}}, "give image a, and known"),
+        ("strangeness", {"image": A}, "how likely a whole one is, it does not say"),
+    ):
+        answer = client.post(f"/api/runs/completes/{path}", json=body)
+        assert answer.status_code == 400 and words in answer.json()["error"]
+
+
+def test_images_of_the_data_come_with_what_a_completing_model_hides_of_them(client: TestClient) -> None:
+    told = client.get("/api/runs/completes/examples?count=3").json()
+    masks = [strict.packed(known, "known", 8) for known in told["known"]]
+    assert len(masks) == 3 and all(bytes(8) < mask < bytes([255] * 8) for mask in masks)
+    assert "known" not in client.get("/api/runs/trained/examples?count=3").json()
 
 
 def test_two_runs_of_one_name_are_told_apart(trained: Path, copied: Path, tmp_path: Path) -> None:
@@ -407,7 +460,7 @@ ROUTES = (*PICTURES, "python", "where", "score", "image")
 
 
 @given(
-    run=st.sampled_from(["trained", "pixels", "chain"]),
+    run=st.sampled_from(["trained", "pixels", "chain", "completes"]),
     route=st.sampled_from(ROUTES),
     sent=st.one_of(body, body, view.map(lambda v: {"view": v}), junk),
 )

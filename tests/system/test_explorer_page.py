@@ -24,6 +24,7 @@ from stratiform.explorer.limits import Limits
 from stratiform.explorer.picture import encoder, picture, shown
 from stratiform.explorer.view import View
 from stratiform.models.chain import Chain
+from stratiform.models.conditional import ConditionalMatNet
 from stratiform.models.hvae import HVAE
 from stratiform.models.matnet import MatNet, Modules
 from stratiform.models.parts import Network
@@ -36,18 +37,20 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no browser here: install Debian's package chromium")
 Open = Callable[..., Page]
-TOP_THREE = strict.unpacked(bytes([255] * 3 + [0] * 5))
+TOP_THREE, TOP_HALF = (strict.unpacked(bytes([255] * rows + [0] * (8 - rows))) for rows in (3, 4))
 
 
 @pytest.fixture(scope="module")
 def runs(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Attached]:
-    """Three levels of two units; three of 5, 3 and 1; pixel after pixel; levels of positions."""
+    """Three levels of two units; three of 5, 3 and 1; pixel after pixel; levels of positions; completing images."""
     folder = tmp_path_factory.mktemp("runs")
+    network = Modules(depth=(1, 1), channels=(4, 4), stem=3, hidden=8)
     models = {
         "ladder": VLAE(network=Network(kind="dense", hidden=16)),
         "chain": HVAE(latents=(5, 3, 1), network=Chain(hidden=(16, 8))),
         "pixels": PixelCNN(width=8, blocks=1, kernel=3),
-        "maps": MatNet(latent=2, units=(1, 1), network=Modules(depth=(1, 1), channels=(4, 4), stem=3, hidden=8)),
+        "maps": MatNet(latent=2, units=(1, 1), network=network),
+        "completes": ConditionalMatNet(latent=2, units=(2, 2), network=network),
     }
     for name, model in models.items():
         untrained(folder / name, tiny(model=model), gain=0.5 if name == "pixels" else 1.5)
@@ -360,6 +363,32 @@ def test_a_model_with_levels_completes_too_and_keeps_its_picture(opened: Open) -
     assert page.locator(".completions canvas").count() == 9
 
 
+def test_a_model_that_completes_images_starts_with_one_and_follows_its_mask(
+    opened: Open, runs: dict[str, Attached]
+) -> None:
+    page = opened("completes")
+    first, view = seen(page), view_of(page)
+    assert view["a"] and view["known"] and view["levels"] == [{}, {}, {}]
+    np.testing.assert_array_equal(first, made(runs["completes"], view))
+    page.get_by_role("button", name="Hide the bottom").click()
+    half, image = seen(page), strict.packed(view["a"], "a", 64)
+    np.testing.assert_array_equal(half[:4].ravel(), np.rint(np.frombuffer(image, np.uint8)[:32] / 16 * 255))
+    page.get_by_role("button", name="New draw").first.click()
+    drawn = seen(page)
+    np.testing.assert_array_equal(drawn[:4], half[:4])
+    assert not np.array_equal(drawn[4:], half[4:])
+    page.get_by_role("button", name="Complete it eight times").click()
+    page.get_by_text("8 completions, drawn exactly").wait_for()
+    page.get_by_text("what is hidden given what is known").wait_for()
+    page.get_by_role("button", name="Image A from the data").click()
+    page.get_by_role("button", name="Image 2 of the data", exact=True).click()
+    until(page, f"!location.hash.includes({json.dumps(view['a'])})")
+    assert view_of(page)["known"] == TOP_HALF and view_of(page)["levels"][0]["draw"] > 0
+    page.reload()
+    page.wait_for_selector("canvas.live[data-view]")
+    np.testing.assert_array_equal(seen(page), made(runs["completes"], view_of(page)))
+
+
 def test_everything_is_done_with_the_keyboard_alone(opened: Open, runs: dict[str, Attached]) -> None:
     page = opened("ladder")
     page.keyboard.press("3")
@@ -431,6 +460,7 @@ def test_an_address_of_another_model_is_not_followed(opened: Open) -> None:
         ("chain", "light", 390),
         ("pixels", "dark", 1280),
         ("maps", "light", 1280),
+        ("completes", "light", 820),
     ],
 )
 def test_readers_with_other_senses_find_no_serious_fault(opened: Open, run: str, scheme: str, width: int) -> None:
@@ -438,7 +468,9 @@ def test_readers_with_other_senses_find_no_serious_fault(opened: Open, run: str,
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
     page.get_by_role("button", name="Image A from the data").click()
     page.get_by_role("button", name="Image 1 of the data", exact=True).click()
-    page.get_by_text("Less likely than").wait_for()
+    page.get_by_text(
+        "a model that completes images does not say" if run == "completes" else "Less likely than"
+    ).wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than the screen"
     page.evaluate(AXE.read_text())
     found = page.evaluate("axe.run().then((told) => told.violations.map((v) => [v.impact, v.id, v.nodes[0].html]))")

@@ -47,7 +47,7 @@ def maps() -> LatentModel:
     return LatentModel(Hierarchy([Map()], top=(2, 3, 3)), Absent(), Factorised(network, head)).eval()
 
 
-def nobody(image: bytes, hold: str) -> tuple[Tensor, ...]:
+def nobody(image: bytes, hold: str, known: bytes) -> tuple[Tensor, ...]:
     raise AssertionError("no image is asked for")
 
 
@@ -167,7 +167,7 @@ def test_all_of_image_a_is_its_reconstruction() -> None:
 def test_the_brush_changes_the_image_under_it_and_nowhere_else() -> None:
     model = maps()
     brush = (0, 0, 0, 0, 5, 0, 0, 0, 0)
-    before, after = images(model, [View(levels=(Choice(brush=b),)) for b in ((), brush)], nobody)
+    before, after = images(model, [View(levels=(Choice(brush=b),)) for b in ((), brush)], SPEC, nobody)
     changed = (before != after)[0]
     assert changed[2:4, 2:4].all() and changed.sum() == 4
     held_by = held(model, [View(levels=(Choice(brush=brush),))], nobody).noise[0]

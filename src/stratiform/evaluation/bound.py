@@ -175,6 +175,7 @@ def bounds(
     seed: int = 0,
     first: int | Tensor = 0,
     chunk: int | None = None,
+    seen: Tensor | None = None,
 ) -> Bounds:
     """The bounds of every image, in the memory of one chunk of draws. Arguments as in `log_weights`.
 
@@ -190,7 +191,7 @@ def bounds(
     log_sum = log_squares = torch.full_like(total, -math.inf)
     kl, auxiliary = total.new_zeros(levels, len(x)), None
     means = tuple(total.new_zeros(len(x), *shape) for shape in model.hierarchy.shapes)
-    for weights, terms in _chunks(model, x, samples, seed, first, chunk):
+    for weights, terms in _chunks(model, x, samples, seed, first, chunk, seen):
         total = total + weights.sum(0)
         log_sum = torch.logaddexp(log_sum, weights.logsumexp(0))
         log_squares = torch.logaddexp(log_squares, (2.0 * weights).logsumexp(0))

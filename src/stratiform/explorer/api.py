@@ -14,17 +14,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from torch import Tensor
 
-from stratiform.evaluation.explore import draws_pixels
+from stratiform.errors import UserError
 from stratiform.explorer import answers, strict, upload
 from stratiform.explorer import view as views
-from stratiform.explorer.about import about
+from stratiform.explorer.about import about, hidden
 from stratiform.explorer.asked import Desk, query, view_of
 from stratiform.explorer.attached import Attached, Opened
 from stratiform.explorer.codes import factors
 from stratiform.explorer.hands import Hands
 from stratiform.explorer.limits import PICTURES, Limits, Refused
 from stratiform.explorer.painting import Easels
-from stratiform.explorer.picture import held, images, picture, shown
+from stratiform.explorer.picture import completes, held, images, picture, shown, tensor
 from stratiform.explorer.places import grid, where
 from stratiform.explorer.score import score, strangeness
 from stratiform.explorer.script import script
@@ -105,9 +105,11 @@ class Api:
         count = query(request, "count", 24, 1, 100)
 
         def work() -> dict[str, Any]:
-            seen = run.now().codes().seen
-            own = [strict.unpacked(each.tobytes()) for each in seen[first : first + count]]
-            return {"first": first, "of": len(seen), "images": own}
+            opened = run.now()
+            seen = opened.codes().seen
+            own = [each.tobytes() for each in seen[first : first + count]]
+            told = {"first": first, "of": len(seen), "images": [strict.unpacked(image) for image in own]}
+            return told | hidden(opened, own)
 
         return JSONResponse(await self.hands.do(request, work))
 
@@ -144,7 +146,7 @@ class Api:
 
     async def python(self, request: Request) -> Response:
         opened, given = await self.desk.fields(request, ("view",))
-        text = script(view_of(given, opened), opened.loaded.run.path, opened.spec, draws_pixels(opened.model))
+        text = script(view_of(given, opened), opened)
         return JSONResponse({"python": text})
 
     async def where(self, request: Request) -> Response:
@@ -187,25 +189,30 @@ class Api:
             raise Refused(415, "send an image as image/png, jpeg, webp, gif or bmp")
         file = await request.body()
         own = await self.hands.do(request, lambda: upload.seen(file, opened.loaded, self.limits.picture_pixels))
-        return JSONResponse({"image": strict.unpacked(own)})
+        return JSONResponse({"image": strict.unpacked(own)} | hidden(opened, [own]))
 
     async def score(self, request: Request) -> Response:
         """Bits of one image, by level and by pixel, and what is left of it, from all levels down to none."""
-        opened, x = await self.desk.image(request)
+        opened, view = await self.desk.image(request, "known")
         run = self.desk.run(request)
-        found = await self.hands.do(request, lambda: score(opened.model, x, opened.spec, run.grid()))
+        found = await self.hands.do(
+            request, lambda: score(opened.model, view, opened.spec, run.grid(), opened.encoded)
+        )
         kept = None if found.kept is None else answers.pictures(found.kept)
         told = {"bound": found.bound, "bits_per_dim": found.bits_per_dim, "level_bits": found.level_bits}
         return JSONResponse(told | {"pixel_bits": found.pixel_bits.tolist(), "kept": kept})
 
     async def strangeness(self, request: Request) -> Response:
         """Anomaly scores of one image beside those of some images of the data."""
-        opened, x = await self.desk.image(request)
+        opened, view = await self.desk.image(request)
+        if completes(opened.model):
+            raise UserError("this model completes images; how likely a whole one is, it does not say")
+        x = tensor(view.a, opened.spec)
         found = await self.hands.do(request, lambda: strangeness(opened.model, x, opened.reference()))
         return JSONResponse({"scores": found})
 
     async def _several(self, request: Request, opened: Opened, asked: list[View]) -> Response:
-        made = await self.hands.do(request, lambda: images(opened.model, asked, opened.encoded))
+        made = await self.hands.do(request, lambda: images(opened.model, asked, opened.spec, opened.encoded))
         return JSONResponse({"views": [view.to_json() for view in asked], **answers.pictures(made)})
 
 

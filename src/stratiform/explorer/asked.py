@@ -8,15 +8,14 @@ from typing import Any
 from anyio import to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from torch import Tensor
 
 from stratiform.errors import UserError
 from stratiform.explorer import strict
 from stratiform.explorer import view as views
 from stratiform.explorer.attached import Attached, Opened
 from stratiform.explorer.limits import Refused
-from stratiform.explorer.picture import tensor
-from stratiform.explorer.view import View
+from stratiform.explorer.picture import completes
+from stratiform.explorer.view import Choice, View
 
 
 class Desk:
@@ -44,14 +43,19 @@ class Desk:
         given = strict.fields(strict.parsed(await request.body()), "the body", allowed)
         return await self.opened(request), given
 
-    async def image(self, request: Request) -> tuple[Opened, Tensor]:
-        """The run, and the image [1, C, H, W] that is the body's one field."""
-        opened, given = await self.fields(request, ("image",))
-        return opened, tensor(views.image(given.get("image"), "image", opened.spec), opened.spec)
+    async def image(self, request: Request, *more: str) -> tuple[Opened, View]:
+        """The run, and the view of the image that is sent: all levels draws. `more`: "known", or nothing."""
+        opened, given = await self.fields(request, ("image", *more))
+        sent = views.image(given.get("image"), "image", opened.spec)
+        known = views.mask(given["known"], "known", opened.spec) if "known" in given else b""
+        return opened, View(levels=(Choice(),) * len(opened.model.hierarchy.shapes), a=sent, known=known)
 
 
 def view_of(given: Mapping[str, Any], opened: Opened) -> View:
-    return View.from_json(given.get("view", {}), opened.spec, opened.model.hierarchy.shapes)
+    view = View.from_json(given.get("view", {}), opened.spec, opened.model.hierarchy.shapes)
+    if completes(opened.model) and not view.a:
+        raise UserError("this model completes images and draws none by itself; give image a, and known: what stays")
+    return view
 
 
 def query(request: Request, name: str, default: int, low: int, high: int) -> int:

@@ -22,7 +22,6 @@ from stratiform.evaluation.metrics import Metrics
 from stratiform.explorer import score
 from stratiform.explorer.codes import Codes, codes, factors
 from stratiform.explorer.picture import encoder
-from stratiform.models.conditional import ConditionalMatNet
 from stratiform.report.findings import about_level, headline
 from stratiform.spec import ImageSpec
 from stratiform.training.log import read_log
@@ -42,10 +41,11 @@ class Opened:
     """A run with the weights that it had at one moment. Safe to use from several threads."""
 
     loaded: Loaded
+    called: str  # what it is called on a command line
     version: str
     step: int
     source: Callable[[], Data]
-    _recent: OrderedDict[tuple[bytes, Hold], Sequence[Tensor]] = field(default_factory=OrderedDict, repr=False)
+    _recent: OrderedDict[tuple[bytes, Hold, bytes], Sequence[Tensor]] = field(default_factory=OrderedDict, repr=False)
     _found: dict[str, Any] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)  # of what is recent
     _slow: threading.RLock = field(default_factory=threading.RLock, repr=False)  # of what is found
@@ -58,14 +58,14 @@ class Opened:
     def spec(self) -> ImageSpec:
         return self.loaded.spec
 
-    def encoded(self, image: bytes, hold: Hold) -> Sequence[Tensor]:
+    def encoded(self, image: bytes, hold: Hold, known: bytes) -> Sequence[Tensor]:
         """What each level holds of an image; kept for the images sent lately."""
-        key = (image, hold)
+        key = (image, hold, known)
         with self._lock:
             if key in self._recent:
                 self._recent.move_to_end(key)
                 return self._recent[key]
-        found = encoder(self.model, self.spec)(image, hold)
+        found = encoder(self.model, self.spec)(image, hold, known)
         with self._lock:
             self._recent[key] = found
             while len(self._recent) > REMEMBERED:
@@ -110,11 +110,7 @@ class Attached:
     """
 
     def __init__(self, name: str, path: Path, source: str | None = None) -> None:
-        self.name, self.run = name, Run.open(path)
-        if isinstance(self.run.recipe.model, ConditionalMatNet):
-            raise UserError(
-                f"{path} completes images and draws none by itself; use stratiform inpaint {path} IMAGE --hide bottom"
-            )
+        self.name, self.called, self.run = name, str(path), Run.open(path)
         config = self.run.recipe.data
         self.config = config if source is None else replace(config, source=source)
         self._lock = threading.Lock()
@@ -139,7 +135,7 @@ class Attached:
             if version is None:
                 raise Waiting(f"{self.name} has no weights yet; training writes the first ones within a minute")
             step = int(read_notes(self.run.weights).get("step", 0))
-            self._opened = Opened(load(self.run), version, step, self.data)
+            self._opened = Opened(load(self.run), self.called, version, step, self.data)
             return self._opened
 
     def data(self) -> Data:

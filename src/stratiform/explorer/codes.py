@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stratiform.core.latent import Latent
 from stratiform.core.model import LatentModel
 from stratiform.data.batches import grey_levels, in_order
 from stratiform.data.split import Data, Split, chosen
@@ -18,8 +19,9 @@ from stratiform.edit import encode
 from stratiform.evaluation.bound import active_units
 from stratiform.evaluation.factors import Factor, of_images, of_source
 from stratiform.evaluation.noise import keyed
+from stratiform.explorer.pace import in_time
 
-IMAGES = 1000  # at most, placed on the pads
+IMAGES, FEWEST = 1000, 40  # placed on the pads: at most, and however long it takes
 ENOUGH = 200  # images of the test split; with fewer the training images are placed
 
 
@@ -68,29 +70,26 @@ class Codes:
     levels: tuple[LevelCodes, ...]
 
 
-def placed(data: Data) -> tuple[Literal["train", "test"], Split]:
-    """The split whose images are placed on the pads, and these images."""
-    name: Literal["train", "test"] = "test" if len(data.test) >= min(ENOUGH, len(data.train)) else "train"
-    split = data.test if name == "test" else data.train
-    return name, split.take(chosen(len(split), IMAGES))
+def source_of(data: Data) -> tuple[Literal["train", "test"], Split]:
+    """The split whose images are placed on the pads."""
+    return ("test", data.test) if len(data.test) >= min(ENOUGH, len(data.train)) else ("train", data.train)
 
 
 @torch.no_grad()
 def codes(model: LatentModel, data: Data) -> Codes:
-    """The levels seen over some images of the data; empty where there are none."""
-    name, images = placed(data)
+    """The levels seen over some images of the data, fewer of a large model; empty where there are none."""
+    name, split = source_of(data)
+    limit = in_time(lambda x: _seen(model, x, 0), data, name, FEWEST, IMAGES) if model.hierarchy.shapes else IMAGES
     noise: list[list[Tensor]] = [[] for _ in model.hierarchy.shapes]
     kl = [torch.zeros(shape, dtype=torch.float64) for shape in model.hierarchy.shapes]
     values: list[list[Tensor]] = [[] for _ in noise]
     seen: list[np.ndarray] = []
     count = 0
-    for x in in_order(data, name, limit=IMAGES):
+    for x in in_order(data, name, limit=limit):
         seen.append(grey_levels(x, data.spec.bins or 256, data.spec.bins is None).numpy())
         if not noise:
             continue
-        rows = torch.arange(count, count + len(x))
-        drawn = model.encode(x.to(model.hierarchy.top), keyed(0, rows, torch.zeros_like(rows)))
-        held = encode(model, x).held
+        drawn, held = _seen(model, x, count)
         for level, latent in enumerate(drawn):
             assert latent.q is not None
             noise[level].append(held[level].flatten(1))
@@ -101,7 +100,13 @@ def codes(model: LatentModel, data: Data) -> Codes:
         _level(paid / count, torch.cat(means), torch.cat(e).double().numpy())
         for paid, means, e in zip(kl, values, noise, strict=True)
     )
-    return Codes(name, images, np.concatenate(seen), levels)
+    return Codes(name, split.take(chosen(len(split), limit)), np.concatenate(seen), levels)
+
+
+def _seen(model: LatentModel, x: Tensor, first: int) -> tuple[Sequence[Latent], Sequence[Tensor]]:
+    """What a posterior draw of each of these images is, the first-th and on; and the noise of its means."""
+    rows = torch.arange(first, first + len(x))
+    return model.encode(x.to(model.hierarchy.top), keyed(0, rows, torch.zeros_like(rows))), encode(model, x).held
 
 
 def _level(kl: Tensor, means: Tensor, noise: np.ndarray) -> LevelCodes:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
 
+from stratiform.core.conditional import ConditionalModel
 from stratiform.core.decoder import AutoregressiveImage
 from stratiform.core.hierarchy import Pick, from_prior, given, with_noise
 from stratiform.core.model import LatentModel
@@ -17,8 +19,8 @@ from stratiform.evaluation.explore import Watch, draws_pixels, grow, noise_of, r
 from stratiform.explorer.view import Choice, View
 from stratiform.spec import ImageSpec
 
-Encoded = Callable[[bytes, Hold], Sequence[Tensor]]
-"""(image, hold) -> what each of its levels holds, [1, *z], bottom -> top."""
+Encoded = Callable[[bytes, Hold, bytes], Sequence[Tensor]]
+"""(image, hold, known) -> what its levels hold, [1, *z], bottom -> top; `known` where it matters, else b""."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,16 @@ def shown(x: Tensor) -> Tensor:
 
 
 def encoder(model: LatentModel, spec: ImageSpec) -> Encoded:
-    return lambda image, hold: encode(model, tensor(image, spec), hold).held
+    def found(image: bytes, hold: Hold, known: bytes) -> Sequence[Tensor]:
+        seen = stays(known, spec)[None, None] if completes(model) else None
+        return encode(model, tensor(image, spec), hold, seen=seen).held
+
+    return found
+
+
+def completes(model: LatentModel) -> TypeGuard[ConditionalModel]:
+    """Does it draw what is hidden in an image, and nothing by itself? Its levels are then those of what is hidden."""
+    return isinstance(model, ConditionalModel)
 
 
 def held(model: LatentModel, views: Sequence[View], encoded: Encoded) -> Held:
@@ -63,10 +74,21 @@ def held(model: LatentModel, views: Sequence[View], encoded: Encoded) -> Held:
 
 
 @torch.no_grad()
-def images(model: LatentModel, views: Sequence[View], encoded: Encoded) -> Tensor:
+def images(model: LatentModel, views: Sequence[View], spec: ImageSpec, encoded: Encoded) -> Tensor:
     """The pictures of n views that differ in their levels alone, [n, C, H, W] in [0, 1]."""
-    first = views[0]
-    return render(model, len(views), held(model, views, encoded).pick, first.seed, temperature=first.temperature)
+    first, pick = views[0], held(model, views, encoded).pick
+    if completes(model):
+        return completed(model, len(views), pick(slice(None)), first, spec)
+    return render(model, len(views), pick, first.seed, temperature=first.temperature)
+
+
+def completed(model: ConditionalModel, n: int, pick: Pick, view: View, spec: ImageSpec) -> Tensor:
+    """The mean of what is hidden of image a, beside what is known of it, [n, C, H, W]."""
+    x = tensor(view.a, spec).to(model.hierarchy.top).expand(n, -1, -1, -1)
+    known = stays(view.known, spec).to(x.device).expand(n, 1, -1, -1)
+    mean = model.decode(n, pick, model.given(x, known)).mean
+    assert mean is not None
+    return torch.where(known, x, mean).cpu()
 
 
 @torch.no_grad()
@@ -76,18 +98,17 @@ def picture(model: LatentModel, view: View, spec: ImageSpec, encoded: Encoded, w
     Args:
         watch: hears how it grows, where pixels are drawn one after the other.
     """
-    pick = held(model, [view], encoded).pick
     if not draws_pixels(model):
-        return render(model, 1, pick, view.seed)
-    image = model.decode(1, pick(slice(0, 1)))
+        return images(model, [view], spec, encoded)
+    image = model.decode(1, held(model, [view], encoded).pick(slice(0, 1)))
     assert isinstance(image, AutoregressiveImage)
     x, known = (tensor(view.a, spec), stays(view.known, spec)) if view.known else (None, None)
     return grow(image, 0, 1, seed=view.seed, temperature=view.temperature, watch=watch, x=x, known=known).x.cpu()
 
 
 def stays(known: bytes, spec: ImageSpec) -> Tensor:
-    """A byte per pixel -> which pixels keep their values, bool [H, W]."""
-    return torch.tensor(list(known)).view(spec.height, spec.width).bool()
+    """A byte per pixel -> which pixels keep their values, bool [H, W]; of b"" all."""
+    return torch.tensor(list(known) or [1] * (spec.height * spec.width)).view(spec.height, spec.width).bool()
 
 
 def _row(model: LatentModel, view: View, level: int, encoded: Encoded) -> Tensor:
@@ -104,15 +125,15 @@ def _row(model: LatentModel, view: View, level: int, encoded: Encoded) -> Tensor
 
 def _base(model: LatentModel, view: View, level: int, encoded: Encoded) -> Tensor:
     """Before anything is put in by hand, [1, *z]."""
-    choice = view.levels[level]
+    choice, known = view.levels[level], view.known if completes(model) else b""
     if choice.source == "draw":
         return noise_of(model, level, 1, view.seed, choice.draw)
     if choice.source == "zero":
         return model.hierarchy.top.new_zeros(1, *model.hierarchy.shapes[level])
     if choice.source == "between":
-        of_a, of_b = (encoded(image, choice.hold)[level] for image in (view.a, view.b))
+        of_a, of_b = (encoded(image, choice.hold, known)[level] for image in (view.a, view.b))
         return (1 - choice.share) * of_a + choice.share * of_b
-    return encoded(view.a if choice.source == "a" else view.b, choice.hold)[level]
+    return encoded(view.a if choice.source == "a" else view.b, choice.hold, known)[level]
 
 
 def _brushed(model: LatentModel, seed: int, level: int, base: Tensor, choice: Choice) -> Tensor:

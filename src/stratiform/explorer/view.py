@@ -99,7 +99,7 @@ class View:
             name: strict.unpacked(getattr(self, name)) for name in ("a", "b") if getattr(self, name)
         }
         if self.known:
-            told["known"] = strict.unpacked(_bits(self.known))
+            told["known"] = strict.unpacked(bits(self.known))
         return (
             told
             | _differing(self, View(levels=()), ("seed", "temperature"))
@@ -167,7 +167,8 @@ def mask(value: Any, name: str, spec: ImageSpec) -> bytes:
     return found[:pixels]
 
 
-def _bits(known: bytes) -> bytes:
+def bits(known: bytes) -> bytes:
+    """The inverse of `mask`: a byte per pixel -> a bit each."""
     padded = known + bytes(-len(known) % 8)
     return bytes(sum(bit << (7 - i) for i, bit in enumerate(padded[at : at + 8])) for at in range(0, len(padded), 8))
 

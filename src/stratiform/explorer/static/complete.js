@@ -20,7 +20,7 @@ export class Completions {
       "section",
       { class: "card", "aria-labelledby": "mask-title", hidden: true },
       el("h2", { id: "mask-title" }, "Hide a part, see what could be there"),
-      el("p", { class: "faint" }, "Paint over image A what is to be hidden."),
+      el("p", { class: "faint" }, page.about.completes ? "Paint over image A what is to be hidden: the picture shows it completed, known pixels as they are." : "Paint over image A what is to be hidden."),
       this.mask.element,
       group(
         "Hide",

@@ -279,7 +279,7 @@ export class Panel {
 
   // There is a pause: what takes longer.
   follow() {
-    if (!this.visible) return;
+    if (!this.visible || this.page.lacksImage) return;
     this.askDraws();
     if (this.pictures) this.askPictures();
   }

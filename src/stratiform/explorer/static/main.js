@@ -41,15 +41,20 @@ class Page {
       { class: "over" },
       el("h2", { id: "levels-title" }, this.panels.length > 1 ? "The levels, from the top down" : "The level"),
       this.bits,
+      this.about.completes
+        ? el("p", { class: "faint unmeasured" }, "They are levels of what is hidden of image A, given what is known of it: every prior depends on the pixels that stay. Behind the pads lie codes of images of the data, of each another part hidden.")
+        : null,
       this.about.levels.some((level) => level.headline) || !this.panels.length
+        || this.about.completes
         ? null
         : el("p", { class: "faint unmeasured" }, "What each level knows and controls is not measured yet: ", el("code", {}, `stratiform levels ${this.about.path}`)),
       el("div", { class: "colouring" }, el("label", { for: "colour" }, "Codes coloured by "), this.colour, this.legend),
     );
     const levels = el("section", { class: "levels", id: "levels", tabindex: "-1", "aria-labelledby": "levels-title" }, over, ...this.panels.map((panel) => panel.section));
+    const below = this.about.completes ? [this.completions.element, levels, this.findings.element] : [levels, this.findings.element, this.completions.element];
     const middle = this.easel
       ? el("div", { class: "levels", id: "levels", tabindex: "-1" }, this.easel.element, this.completions.element, this.findings.element)
-      : el("div", { class: "levels" }, levels, this.findings.element, this.completions.element);
+      : el("div", { class: "levels" }, ...below);
     const side = el("div", { class: "side" });
     const narrow = matchMedia("(max-width: 900px)");
     // On a phone the levels come next to the picture, which stays in sight.
@@ -73,6 +78,7 @@ class Page {
 
   async begin() {
     byId("main").setAttribute("aria-busy", "false");
+    if (this.lacksImage) await this.tried(() => this.own.first());
     this.refresh();
     keys(this);
     if (this.panels.length) await this.tried(() => this.learn());
@@ -126,8 +132,14 @@ class Page {
     this.legend.replaceChildren(words(colours.low), ramp, words(colours.high));
   }
 
+  // A model that completes images draws none without one.
+  get lacksImage() {
+    return this.about.completes && !this.store.view.a;
+  }
+
   // The view has changed: the picture at once, the rest when there is a pause. `cause`: the level that is dragged.
   refresh(cause) {
+    if (this.lacksImage) return this.own.refresh();
     if (this.easel) this.easel.refresh();
     else this.picture.refresh();
     // What a hand moves in one level changes nothing of what the others hold.
@@ -154,7 +166,7 @@ class Page {
   // What the levels hold, of this view and of images A and B.
   async place({ view, cause }) {
     const letters = ["a", "b"].filter((letter) => view[letter]);
-    const of = (letter) => ({ a: view.a, b: view.b, levels: view.levels.map(() => ({ source: letter })) });
+    const of = (letter) => ({ a: view.a, b: view.b, known: view.known, levels: view.levels.map(() => ({ source: letter })) });
     const views = [view, ...(cause === undefined ? letters : []).map(of)];
     const told = (await (await post(`${this.path}/where`, { views })).json()).views;
     if (view !== this.store.view) return; // the newer view has been asked for already

@@ -64,19 +64,31 @@ export class Own {
   async file(letter, file) {
     if (!file) return;
     if (!file.type.startsWith("image/")) return say(`${file.name ?? "that"} is no image`, true);
-    await this.page.tried(async () => this.set(letter, (await postFile(`${this.page.path}/image`, file)).image));
+    await this.page.tried(async () => {
+      const { image, known } = await postFile(`${this.page.path}/image`, file);
+      this.set(letter, image, known?.[0]);
+    });
+  }
+
+  // A model that completes images starts with one of the data, a part of it hidden.
+  async first() {
+    const { store, path } = this.page;
+    const { images, known } = await get(`${path}/examples?count=1`);
+    store.view = canonical({ ...store.view, a: images[0], known: known[0] });
   }
 
   // A new image A is shown as the model rebuilds it: every level that is not locked takes what A has there.
-  set(letter, image) {
-    const { store } = this.page;
+  // A model that completes images draws what is hidden of it: its mask stays, or is `known`, by the model's own law.
+  set(letter, image, known) {
+    const { store, about: { completes } } = this.page;
     const view = { ...store.view, [letter]: image };
     const gone = (choice) => !image && (choice.source === letter || choice.source === "between");
     view.levels = view.levels.map((choice) => {
       if (gone(choice)) return { lock: !!choice.lock };
-      return image && letter === "a" && !choice.lock ? { source: "a" } : choice;
+      return image && letter === "a" && !choice.lock && !completes ? { source: "a" } : choice;
     });
-    if (letter === "a") delete view.known; // a mask is of one image
+    if (letter === "a" && !completes) delete view.known; // a mask is of one image
+    if (letter === "a" && completes) view.known ??= known;
     store.commit(view);
   }
 
@@ -94,7 +106,7 @@ export class Own {
             thumb.removeAttribute("role");
             const take = () => {
               dialog.close();
-              this.set(letter, image);
+              this.set(letter, image, told.known?.[i]);
             };
             return el("button", { type: "button", class: "thumb", "aria-label": `Image ${told.first + i + 1} of the data`, onclick: take }, thumb);
           }),
@@ -120,7 +132,7 @@ export class Own {
       frame.dataset.image = image ?? "";
       const name = letter.toUpperCase();
       frame.replaceChildren(image ? own(image, this.page.about.spec, `Image ${name}`) : el("span", {}, name));
-      clear.hidden = !image;
+      clear.hidden = !image || (letter === "a" && this.page.about.completes);
     }
   }
 }
@@ -145,10 +157,11 @@ export class Findings {
   refresh() {
     const { view } = this.page.store;
     this.element.hidden = !view.a;
-    const version = this.page.about.version;
-    if (view.a && this.image !== view.a + version) {
-      this.image = view.a + version;
-      this.scored.ask(view.a);
+    const { version, completes } = this.page.about;
+    const asked = completes ? { image: view.a, known: view.known } : { image: view.a };
+    if (view.a && this.image !== JSON.stringify(asked) + version) {
+      this.image = JSON.stringify(asked) + version;
+      this.scored.ask(asked);
     }
     if (!view.a) this.image = undefined;
     const pair = view.a && view.b && view.levels.length ? view.a + view.b + version : undefined;
@@ -157,13 +170,17 @@ export class Findings {
     this.pair = pair;
   }
 
-  async score(image, signal) {
-    const found = await (await post(`${this.page.path}/score`, { image }, signal)).json();
+  async score(asked, signal) {
+    const { image } = asked;
+    const { completes } = this.page.about;
+    const found = await (await post(`${this.page.path}/score`, asked, signal)).json();
     const bits = found.bits_per_dim === null ? `${shown(found.bound)} nats` : `${found.bits_per_dim.toFixed(3)} bits per dimension`;
-    const meaning = this.page.about.levels.length
+    const meaning = completes
+      ? "what is hidden given what is known: an importance-weighted bound, 50 draws; higher is better"
+      : this.page.about.levels.length
       ? "an importance-weighted bound, 50 draws; lower is better"
       : "exact; lower is better";
-    this.strange = el("p", { class: "faint", role: "status" }, "Comparing it with images of the data …");
+    this.strange = el("p", { class: "faint", role: "status" }, completes ? "How likely a whole image is, a model that completes images does not say." : "Comparing it with images of the data …");
     this.body.replaceChildren(
       el("div", { class: "kept" }, ...(found.kept ? this.kept(found.kept, image) : [])),
       el(
@@ -175,6 +192,7 @@ export class Findings {
       ),
       this.heat(found.pixel_bits),
     );
+    if (completes) return;
     const told = await (await post(`${this.page.path}/strangeness`, { image }, signal)).json();
     this.strange.textContent = strangeness(told.scores);
   }
@@ -199,7 +217,8 @@ export class Findings {
       pen.fillStyle = cividis(Math.max(value, 0) / top);
       pen.fillRect(j, i, 1, 1);
     }));
-    const words = this.page.about.levels.length ? "bits per pixel, once the code is known" : "bits per pixel";
+    const hidden = this.page.about.completes ? "hidden pixel" : "pixel";
+    const words = this.page.about.levels.length ? `bits per ${hidden}, once the code is known` : "bits per pixel";
     return el("figure", { class: "heat" }, canvas, el("figcaption", {}, `${words}: dark 0, bright ${shown(top)}`));
   }
 
