@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterable
 
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from stratiform.explorer.hands import Hands
 from stratiform.explorer.limits import Guard, Limits, Rates, Refused
 
 
@@ -120,3 +122,23 @@ def test_addresses_are_not_remembered_without_end() -> None:
     for address in range(100):
         rates.take(str(address), now=0.0)
     assert len(rates.buckets) <= 10
+
+
+class Waits:
+    """A request whose client is still there."""
+
+    async def is_disconnected(self) -> bool:
+        return False
+
+
+def test_the_live_picture_does_not_stand_behind_other_work() -> None:
+    async def ask() -> None:
+        hands, done = Hands(Limits(at_once=1)), threading.Event()
+        codes = asyncio.create_task(hands.do(Waits(), lambda: done.wait(20)))  # type: ignore[arg-type]
+        strip = asyncio.create_task(hands.do(Waits(), lambda: "strip"))  # type: ignore[arg-type]
+        live = hands.follow(Waits(), lambda: "picture")  # type: ignore[arg-type]
+        assert await asyncio.wait_for(live, 10) == "picture" and not strip.done()
+        done.set()
+        assert await codes and await strip == "strip"
+
+    asyncio.run(ask())

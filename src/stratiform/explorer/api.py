@@ -126,7 +126,7 @@ class Api:
         """The same without the file: a byte per value of [C, H, W], ready for a screen."""
         opened, given = await self.desk.fields(request, ("view",))
         view = view_of(given, opened)
-        made = await self.hands.do(request, lambda: shown(_picture(opened, view)[0]).numpy().tobytes())
+        made = await self.hands.follow(request, lambda: shown(_picture(opened, view)[0]).numpy().tobytes())
         return Response(made, media_type="application/octet-stream")
 
     async def npz(self, request: Request) -> Response:

@@ -37,7 +37,7 @@ class Limits:
     body_seconds: float = 10.0
     rate: float = 300.0  # requests per second from one address, in the long run
     burst: float = 600.0  # requests at once
-    at_once: int = 2  # decoded side by side
+    at_once: int = 2  # decoded side by side, of live pictures and of all else
     waiting: int = 64  # requests that wait for that
     painting: int = 2  # pictures drawn pixel after pixel side by side
 

@@ -20,6 +20,7 @@ def in_time(
 ) -> int:
     """How many images of a split can be worked on in SECONDS, by the time that some take: `fewest` to `most`."""
     x = next(in_order(data, split, limit=TRIED))
+    work(x[:1])  # the first time of all takes longer
     began = time.perf_counter()
     work(x)
     return max(fewest, min(most, int(SECONDS * len(x) / (time.perf_counter() - began))))
