@@ -41,18 +41,28 @@ class TinyCausal(nn.Module):
         return self.last(torch.tanh(self.first(x) + self._conditioned(h)))
 
     def stepper(self, h: Tensor, size: tuple[int, int]) -> Stepper:
-        height, width = size
-        hidden = h.new_zeros(len(h), self.last.in_channels, height + 2, width + 2)
-        condition = self._conditioned(h)
-
-        def step(i: int, j: int, x: Tensor) -> Tensor:
-            own = self.first.at(nn.functional.pad(x, (1, 1, 1, 1)), i, j)
-            hidden[:, :, i + 1, j + 1] = torch.tanh(
-                own + (condition if self.condition is None else condition[:, :, 0, 0])
-            )
-            return self.last.at(hidden, i, j)
-
-        return step
+        return TinySteps(self, h, size)
 
     def _conditioned(self, h: Tensor) -> Tensor | float:
         return 0.0 if self.condition is None else self.condition(h)[:, :, None, None]
+
+
+class TinySteps:
+    """Of that network, pixel by pixel."""
+
+    @torch.no_grad()
+    def __init__(self, net: TinyCausal, h: Tensor, size: tuple[int, int]) -> None:
+        self.net, self.h = net, h
+        self.hidden = h.new_zeros(len(h), net.last.in_channels, size[0] + 2, size[1] + 2)
+
+    @torch.no_grad()
+    def __call__(self, i: int, j: int, x: Tensor) -> Tensor:
+        own = self.net.first.at(nn.functional.pad(x, (1, 1, 1, 1)), i, j)
+        conditioned = self.net._conditioned(self.h)
+        self.hidden[:, :, i + 1, j + 1] = torch.tanh(
+            own + (conditioned if isinstance(conditioned, float) else conditioned[:, :, 0, 0])
+        )
+        return self.net.last.at(self.hidden, i, j)
+
+    def keep(self, chosen: Tensor) -> None:
+        self.h, self.hidden = self.h[chosen], self.hidden[chosen]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Generator as Generation
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -104,11 +104,19 @@ class Factorised(Decoder):
         return image
 
 
-Stepper = Callable[[int, int, Tensor], Tensor]
-"""(i, j, x) -> the parameters [B, P] of pixel (i, j), from what x [B, C, H, W] holds before it; in raster order.
+class Stepper(Protocol):
+    """Parameters pixel by pixel, in raster order, from a cache of what was computed for earlier pixels."""
 
-Where the network has groups, a pixel is asked for once per channel, and x holds the channels before that one.
-"""
+    def __call__(self, i: int, j: int, x: Tensor) -> Tensor:
+        """The parameters [B, P] of pixel (i, j), from what x [B, C, H, W] holds before it.
+
+        Where the network has groups, a pixel is asked for once per channel, and x holds the channels before that one.
+        """
+        ...
+
+    def keep(self, chosen: Tensor) -> None:
+        """After a whole row: the batch goes on with these of its images, [B] int64, some perhaps more than once."""
+        ...
 
 
 class CausalNet(Protocol):
@@ -172,8 +180,8 @@ class AutoregressiveImage:
         temperature: float = 1.0,
         x: Tensor | None = None,
         known: Tensor | None = None,
-    ) -> Iterator[Growing]:
-        """Draws pixel after pixel; yields after every row.
+    ) -> Generation[Growing, Tensor | None, None]:
+        """Draws pixel after pixel; yields after every row. Sent indices [B] of images, it goes on with those.
 
         Args:
             x: images [B, C, H, W] of which some pixels are known.
@@ -195,7 +203,10 @@ class AutoregressiveImage:
                     drawn = self._pixel(step(i, j, image)).sample(generator, temperature)
                     mine = described(self.net, group)
                     here[:, mine] = drawn[:, mine]
-            yield Growing(image, i + 1, log_known)
+            chosen = yield Growing(image, i + 1, log_known)
+            if chosen is not None:
+                image, log_known = image[chosen], log_known[chosen]
+                step.keep(chosen)
 
     def _pixel(self, parameters: Tensor) -> Image:
         image: Image = self.head(parameters[:, :, None, None])

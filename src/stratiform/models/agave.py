@@ -162,8 +162,17 @@ class Grey(nn.Module):
         return self.net(x.mean(1, keepdim=True), h)
 
     def stepper(self, h: Tensor, size: tuple[int, int]) -> Stepper:
-        step = self.net.stepper(h, size)
-        return lambda i, j, x: step(i, j, x.mean(1, keepdim=True))
+        return GreySteps(self.net.stepper(h, size))
+
+
+class GreySteps:
+    """Of such a network, pixel by pixel."""
+
+    def __init__(self, step: Stepper) -> None:
+        self.step, self.keep = step, step.keep
+
+    def __call__(self, i: int, j: int, x: Tensor) -> Tensor:
+        return self.step(i, j, x.mean(1, keepdim=True))
 
 
 @dataclass(frozen=True, kw_only=True)

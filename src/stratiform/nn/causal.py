@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Stepper = Callable[[int, int, Tensor], Tensor]  # (i, j, x) -> [B, P]; core.decoder says what it promises
 Form = Literal["none", "vector", "map"]
 Condition = Tensor | None  # None: nothing is added
+
+
+class Stepper(Protocol):
+    """What `core.decoder.Stepper` promises."""
+
+    def __call__(self, i: int, j: int, x: Tensor) -> Tensor: ...
+
+    def keep(self, chosen: Tensor) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,20 @@ def everywhere(condition: Condition, size: tuple[int, int], like: Tensor) -> Ten
     """A condition at every place, [B, C, H, W]; where there is none zeros, [1, 1, H, W]."""
     condition = like.new_zeros(1, 1, 1, 1) if condition is None else condition
     return condition.expand(-1, -1, *size)
+
+
+def kept(condition: Tensor, chosen: Tensor) -> Tensor:
+    """What `everywhere` made, of these images of the batch."""
+    if len(condition) == 1:
+        return condition
+    once = condition[:, :, :1, :1] if condition.stride()[2:] == (0, 0) else condition
+    return once[chosen].expand(condition.shape)
+
+
+def keep(chosen: Tensor, *caches: Tensor) -> None:
+    """Caches [B, ...], in place, so that views of them follow: they become those of these images of the batch."""
+    for cache in caches:
+        cache.copy_(cache[chosen])
 
 
 def unconditional(sites: Sequence[Site]) -> Conditions:

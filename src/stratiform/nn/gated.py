@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stratiform.nn.causal import Condition, MakeConditions, Site, Stepper, everywhere, plus, unconditional
+from stratiform.nn.causal import Condition, MakeConditions, Site, Stepper, everywhere, keep, kept, plus, unconditional
 from stratiform.nn.masked import (
     Columns,
     Groups,
@@ -157,6 +157,10 @@ class Steps:
         for convolution in self.head:
             features = convolution(features.relu())
         return features
+
+    def keep(self, chosen: Tensor) -> None:
+        keep(chosen, *self.above_gated)
+        self.conditions = [kept(condition, chosen) for condition in self.conditions]
 
     def _begin(self, i: int, x: Tensor) -> None:
         """Row i - 1 of the vertical stack, which the horizontal one reads in row i; above row 0 that is 0."""

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stratiform.nn.causal import keep
+
 Groups = tuple[int, ...]
 """The group of each channel. Features of group g read the image channels before g of their own pixel."""
 
@@ -136,6 +138,10 @@ class Columns:
     def last_row(self) -> Tensor:
         """The row that was written last: [B, inputs, 1, W]."""
         return self.row.transpose(1, 2)[:, :, None]
+
+    def keep(self, chosen: Tensor) -> None:
+        """Goes on with these of the batch's images."""
+        keep(chosen, self.row)
 
     def look(self, x: Tensor, i: int, j: int) -> None:
         """Writes pixel (i, j - 1) of the image x [B, C, H, W], centred, and pixel (i, j) where that is read."""

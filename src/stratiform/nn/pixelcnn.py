@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stratiform.nn.causal import Condition, MakeConditions, Site, Stepper, everywhere, plus, unconditional
+from stratiform.nn.causal import Condition, MakeConditions, Site, Stepper, everywhere, kept, plus, unconditional
 from stratiform.nn.masked import Columns, Groups, Masked, at_pixel, centred, divided, outputs_of, reach, rows_before
 
 RELU = math.sqrt(2.0)  # the gain of He et al. (2015)
@@ -105,6 +105,11 @@ class Steps:
         for layer in self.head:
             features = layer(features.relu())
         return features
+
+    def keep(self, chosen: Tensor) -> None:
+        for _, across, _ in self.blocks:
+            across.keep(chosen)
+        self.conditions = [kept(condition, chosen) for condition in self.conditions]
 
     def _begin(self, i: int, x: Tensor) -> None:
         condition, *conditions = (condition[:, :, i : i + 1] for condition in self.conditions)

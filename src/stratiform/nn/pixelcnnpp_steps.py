@@ -3,7 +3,7 @@
 When row i begins, all of that row of u is known, and of ul all that comes from u and from the row above. What is left
 is ul's own row, column by column: at a coarser scale only where the map has a place, and once for the four places that
 it is doubled to. The classes mirror those of the network, each with `row`, called once when a row begins, and
-`column`, called for one column after the other.
+`column`, called for one column after the other; between rows `keep` goes on with some of the batch's images.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stratiform.nn.causal import Condition, Normed, everywhere
+from stratiform.nn.causal import Condition, Normed, everywhere, keep, kept
 from stratiform.nn.shifted import Map, concat_elu, gate, padded, shift_right
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ class Down:
         x = F.pad(x, (1, 1))
         rows, self.above = torch.cat([self.above, x], 2), x
         return F.conv2d(rows, self.weight, self.bias, self.stride)
+
+    def keep(self, chosen: Tensor) -> None:
+        keep(chosen, self.above)
 
 
 class DownRight:
@@ -85,6 +88,9 @@ class Active:
         torch.mul(x[:, None], self.signs, out=self.halves_at[j])
         F.elu_(self.at[j])
 
+    def keep(self, chosen: Tensor) -> None:
+        keep(chosen, self.rows)
+
 
 class GatedRows:
     """A block of u."""
@@ -99,6 +105,11 @@ class GatedRows:
         if skip is not None and self.aside is not None:
             c = c + F.conv2d(skip.active, *self.aside)
         return Map(u.features + gate(self.leave.row(concat_elu(c)) + self.condition[:, :, i : i + 1]))
+
+    def keep(self, chosen: Tensor) -> None:
+        self.enter.keep(chosen)
+        self.leave.keep(chosen)
+        self.condition = kept(self.condition, chosen)
 
 
 class PairSteps:
@@ -136,6 +147,11 @@ class PairSteps:
         self.after.write(j, ul)
         return ul
 
+    def keep(self, chosen: Tensor) -> None:
+        for part in (self.u, self.hidden, self.after):
+            part.keep(chosen)
+        self.condition = kept(self.condition, chosen)
+
 
 class ScaleSteps:
     """The pairs at one scale and, between them, the coarser scales."""
@@ -172,6 +188,12 @@ class ScaleSteps:
             ul = pair.column(j, ul)
         return ul
 
+    def keep(self, chosen: Tensor) -> None:
+        for part in (*self.up, *self.down):
+            part.keep(chosen)
+        if self.between is not None:
+            self.between.keep(chosen)
+
 
 class BetweenSteps:
     """Half the size, the coarser scales, and the size from before."""
@@ -180,9 +202,9 @@ class BetweenSteps:
         filters, like = between.halve_u.b.numel(), between.halve_u.b
         height, self.width = size
         half = (height + 1) // 2, (self.width + 1) // 2
-        rows = like.new_zeros(batch, 1 + self.width, filters)
-        self.row_at = rows[:, 1:].unbind(1)
-        self.halve_u, self.halve_ul = Down(between.halve_u, batch, self.width), DownRight(between.halve_ul, rows)
+        self.rows = like.new_zeros(batch, 1 + self.width, filters)
+        self.row_at = self.rows[:, 1:].unbind(1)
+        self.halve_u, self.halve_ul = Down(between.halve_u, batch, self.width), DownRight(between.halve_ul, self.rows)
         self.halved = Active(batch, filters, half[1], like)
         self.scale = ScaleSteps(between.scale, conditions, self.halved, batch, half)
         self.double_u = between.double_u.weight, between.double_u.b
@@ -209,6 +231,12 @@ class BetweenSteps:
         ul = self.doubled[j // 2][:, i % 2, j % 2]
         self.after.write(j, ul)
         return ul
+
+    def keep(self, chosen: Tensor) -> None:
+        for part in (self.halve_u, self.halved, self.scale, self.after):
+            part.keep(chosen)
+        keep(chosen, self.rows)
+        self.doubled, self.doubled_u = [column[chosen] for column in self.doubled], self.doubled_u[chosen]
 
 
 class StartSteps:
@@ -237,6 +265,10 @@ class StartSteps:
         self.after.write(j, ul)
         return ul
 
+    def keep(self, chosen: Tensor) -> None:
+        self.u.keep(chosen)
+        self.after.keep(chosen)
+
 
 class Steps:
     """A PixelCNN++ pixel by pixel."""
@@ -253,3 +285,8 @@ class Steps:
             self.scale.row(i, self.start.row(i, x))
         ul = self.scale.column(i, j, self.start.column(i, j, x))
         return F.linear(F.elu(ul), *self.out)
+
+    @torch.no_grad()
+    def keep(self, chosen: Tensor) -> None:
+        self.start.keep(chosen)
+        self.scale.keep(chosen)
