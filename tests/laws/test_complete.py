@@ -9,11 +9,13 @@ from scipy.stats import chi2
 from torch import Generator, Tensor
 
 import known
+from stratiform.core.hierarchy import from_prior
 from stratiform.core.model import LatentModel
 from stratiform.distributions import Likelihood
-from stratiform.evaluation import complete as module
 from stratiform.evaluation import explore
+from stratiform.evaluation import filtered as module
 from stratiform.evaluation.complete import complete
+from stratiform.evaluation.filtered import Filter, filtered
 from stratiform.models.pixelcnn import GatedPixelCNN, PixelCNN, PixelCNNpp
 from stratiform.spec import ImageSpec
 
@@ -108,7 +110,40 @@ def test_anything_else_is_completed_by_resampling(case: Case, monkeypatch: pytes
     found = complete(case.model, x, mask, N, particles=PARTICLES)
     assert not found.exact and found.log_p is None and 3 * N < found.effective < 0.95 * PARTICLES
     assert p_value(found.images, expected, case.spec) > FALSE_ALARM
+    monkeypatch.setattr(module, "FEW", 1.1)
+    after_every_row = complete(case.model, x, mask, N, particles=PARTICLES)
+    assert after_every_row.effective < found.effective
+    assert p_value(after_every_row.images, expected, case.spec) > FALSE_ALARM
     monkeypatch.setattr(module, "weights", lambda log_w: torch.full_like(log_w, 1.0 / len(log_w)))
+    monkeypatch.setattr(module, "FEW", 0.0)
     unweighted = complete(case.model, x, mask, N, particles=PARTICLES)
     assert unweighted.effective == pytest.approx(PARTICLES)
     assert p_value(unweighted.images, expected, case.spec) < FALSE_ALARM
+
+
+TALL = ImageSpec(1, 4, 2, 2)
+COLUMN = bools(["01"] * 4)
+
+
+def evidence(x: Tensor, particles: int, seeds: int) -> Tensor:
+    """Estimates of p(known pixels) of a tall image, one per seed."""
+    model = known.pixels(TALL, Likelihood(name="bernoulli"), seed=3)
+    found = []
+    for seed in range(seeds):
+        how = Filter(seed, 1.0, explore.unwatched, 0, particles)
+        image = model.decode(particles, from_prior())
+        found.append(filtered(image, torch.zeros(particles), x, COLUMN, how).log_w.exp().mean())
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("few", [0.0, 0.5, 1.1])
+def test_the_mean_weight_is_an_unbiased_estimate(few: float, float64: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FEW", few)
+    x = image(TALL)
+    every = torch.cartesian_prod(*[torch.tensor([0.0, 1.0]).double()] * TALL.dimensions).view(-1, *TALL.shape)
+    with torch.no_grad():
+        masses = known.pixels(TALL, Likelihood(name="bernoulli"), seed=3)(every).log_px.exp()
+    truth = masses[(every == x)[:, 0][:, COLUMN].all(1)].sum()
+    found = evidence(x, 8, 400)
+    assert abs(found.mean() - truth) < 4 * found.std() / 400**0.5
+    assert found.std() > 0

@@ -8,7 +8,8 @@ import known
 from stratiform.distributions import Likelihood
 from stratiform.errors import UserError
 from stratiform.evaluation import explore
-from stratiform.evaluation.complete import comes_first, complete, systematic, weights
+from stratiform.evaluation.complete import comes_first, complete
+from stratiform.evaluation.filtered import systematic, weights
 from stratiform.spec import ImageSpec
 
 SPEC, SOFTMAX = ImageSpec(1, 2, 3, 4), Likelihood(name="softmax")

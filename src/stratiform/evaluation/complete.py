@@ -6,13 +6,14 @@ before all hidden ones in raster order, what it draws has the law p(hidden | kno
     r(hidden) = prod over hidden ij of p(x_ij | earlier),   and   p(hidden | known) = r(hidden) w / E_r[w]
     with   w = prod over known ij of p(x_ij | earlier):
 
-particles are drawn from r, and completions among them with probabilities proportional to w (sampling importance
-resampling, Rubin 1987). Their law tends to p(hidden | known) as particles grow; how far it is off with few, the
-effective number of particles tells.
+particles are drawn from r, some chosen anew row by row (`filtered.py`), and completions among them with probabilities
+proportional to w. Their law tends to p(hidden | known) as particles grow; how far it is off with few, the effective
+number of particles tells.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +26,7 @@ from stratiform.core.model import LatentModel
 from stratiform.data.batches import mix
 from stratiform.errors import UserError
 from stratiform.evaluation.explore import Watch, chunks, grow, unwatched
+from stratiform.evaluation.filtered import Filter, Population, filtered
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,9 @@ class Completions:
 
     images: Tensor  # [n, C, H, W]
     known: Tensor  # bool [H, W]
-    exact: bool  # drawn from p(hidden | known); else resampled
+    exact: bool  # drawn from p(hidden | known); else chosen among weighted particles
     particles: int  # drawn in all
-    effective: float  # (sum w)^2 / sum w^2, of the particles
+    effective: float  # how many equally weighted particles, independent from the start, they are worth
     log_p: Tensor | None  # log p(hidden | known) of each in nats, [n]; None where not known
     estimator: Literal["exact", "bound", "estimate"] = "exact"  # what log_p is
     predicted: tuple[Tensor, Tensor] | None = None  # mean and variance of all that was drawn, [C, H, W]; None: of n
@@ -87,43 +89,33 @@ def complete(
         check_enough(particles, n)
     count = n if exact else particles
     x, known = x.to(model.hierarchy.top), known.to(model.hierarchy.top.device)
-    drawn, log_w, log_p = [], [], []
+    drawn, log_p, parts = [], [], []
     for rows in chunks(count):
         image = model.decode(rows.stop - rows.start, from_prior())
         assert isinstance(image, AutoregressiveImage)
-        grown = grow(image, rows.start, count, seed=seed, temperature=temperature, watch=watch, x=x, known=known)
-        drawn.append(grown.x.cpu())
-        log_w.append(grown.log_known.cpu())
         if exact:
-            log_p.append(image.log_prob_each(grown.x)[:, ~known].sum(1).cpu())
-    images, known = torch.cat(drawn), known.cpu()
+            images = grow(image, rows.start, n, seed=seed, temperature=temperature, watch=watch, x=x, known=known).x
+            drawn.append(images.cpu())
+            log_p.append(image.log_prob_each(images)[:, ~known].sum(1).cpu())
+        else:
+            how = Filter(seed, temperature, watch, rows.start, particles)
+            parts.append(filtered(image, torch.zeros(len(image.h)), x, known, how))
     if exact:
-        return Completions(images, known, True, n, float(n), torch.cat(log_p))
-    return resampled(images, torch.cat(log_w), known, n, mix(seed))
+        return Completions(torch.cat(drawn), known.cpu(), True, n, float(n), torch.cat(log_p))
+    return chosen_among(parts, known, n, mix(seed))
 
 
-def resampled(images: Tensor, log_w: Tensor, known: Tensor, n: int, seed: int) -> Completions:
-    """n completions among particles [particles, C, H, W], with probabilities proportional to w."""
-    w = weights(log_w)
-    chosen = systematic(w, n, Generator().manual_seed(seed))
-    return Completions(images[chosen], known, False, len(images), 1.0 / w.square().sum().item(), None)
+def chosen_among(parts: Sequence[Population], known: Tensor, n: int, seed: int) -> Completions:
+    """n completions, with probabilities proportional to the particles' weights."""
+    of = Population.joined(parts)
+    images = of.choose(n, Generator().manual_seed(seed))
+    return Completions(images, known.cpu(), False, len(of.log_w), of.effective, None)
 
 
 def comes_first(known: Tensor) -> bool:
     """Do all known pixels come before all hidden ones in raster order?"""
     order = known.flatten()
     return bool(order[: order.sum()].all())
-
-
-def weights(log_w: Tensor) -> Tensor:
-    """w / sum w in float64, [particles]."""
-    return log_w.double().softmax(0)
-
-
-def systematic(w: Tensor, n: int, generator: Generator) -> Tensor:
-    """n indices drawn with the probabilities w, ascending: index i floor(n w_i) times at least (Kitagawa 1996)."""
-    places = (torch.arange(n) + torch.rand(1, generator=generator, dtype=w.dtype)) / n
-    return torch.searchsorted(w.cumsum(0), places).clamp(max=len(w) - 1)
 
 
 def _check(model: LatentModel, x: Tensor, known: Tensor) -> None:

@@ -3,10 +3,11 @@
     p(z, x_u | x_k) ~ p(z) prod over all ij of p(x_ij | earlier, f(z))
 
 A particle is a z ~ r(z), and the hidden pixels drawn in raster order given it, the known ones keeping their values.
-Its weight is p(z) / r(z) times the product over *known* pixels of p(x_ij | earlier, f(z)); among the particles
-completions are chosen by weight. r is the mixture of `particles.py`: a quarter the prior, the others q(z | x~) of
-fills x~, images completed in the same way, first under z ~ p(z), then renewed: z ~ q(z | x~), and the hidden pixels
-given it. Whatever the fills are, what is drawn tends to p(x_u | x_k) as particles grow.
+Its weight is p(z) / r(z) times the product over *known* pixels of p(x_ij | earlier, f(z)); particles are chosen anew
+row by row (`filtered.py`), and completions among them at the end, by weight. r is the mixture of `particles.py`: a
+quarter the prior, the others q(z | x~) of fills x~, images completed without any choice, first under z ~ p(z), then
+renewed: z ~ q(z | x~), and the hidden pixels given it. Whatever the fills are, what is drawn tends to p(x_u | x_k) as
+particles grow.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from stratiform.core.hierarchy import from_prior, given, with_noise
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import noisy
 from stratiform.data.batches import mix
-from stratiform.evaluation.complete import Completions, check, check_enough, resampled
+from stratiform.evaluation.complete import Completions, check, check_enough, chosen_among
 from stratiform.evaluation.explore import Watch, chunks, grow, noise, unwatched
+from stratiform.evaluation.filtered import Filter, filtered
 from stratiform.evaluation.particles import Levels, decoded, log_ratio
 
 FILLS, PRIOR, ROUNDS = 15, 5, 2  # of twenty particles one comes from each fill, five from the prior
@@ -56,17 +58,13 @@ def complete_given_levels(
     fills = _fills(model, x, known, temperature, seed)
     source = (torch.arange(particles) % (FILLS + PRIOR)).clamp(max=FILLS)  # the fill of each; FILLS: the prior
     held, seed_of_pixels = noise(model, particles, mix(seed, DRAWN)), mix(seed, DRAWN)
-    drawn, log_w = [], []
+    parts = []
     for rows in chunks(particles):
         z = _proposed(model, fills, {level: e[rows] for level, e in held.items()}, source[rows])
         f, at_z = model.hierarchy.descend(len(z[0]), given(z, from_prior()))
-        image = model.decoder(f)
-        grown = grow(
-            image, rows.start, particles, seed=seed_of_pixels, temperature=temperature, watch=watch, x=x, known=known
-        )
-        drawn.append(grown.x.cpu())
-        log_w.append((log_ratio(model, fills, z, at_z, source) + grown.log_known.double()).cpu())
-    return resampled(torch.cat(drawn), torch.cat(log_w), known.cpu(), n, mix(seed, CHOSEN))
+        how = Filter(seed_of_pixels, temperature, watch, rows.start, particles)
+        parts.append(filtered(model.decoder(f), log_ratio(model, fills, z, at_z, source), x, known, how))
+    return chosen_among(parts, known, n, mix(seed, CHOSEN))
 
 
 def _fills(model: LatentModel, x: Tensor, known: Tensor, temperature: float, seed: int) -> Tensor:

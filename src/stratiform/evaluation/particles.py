@@ -28,8 +28,8 @@ from stratiform.core.latent import Latent
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import noisy, replay
 from stratiform.data.batches import mix
-from stratiform.evaluation.complete import systematic, weights
 from stratiform.evaluation.explore import chunks, noise
+from stratiform.evaluation.filtered import systematic, weights
 
 FILLS, PRIOR, ROUNDS = 15, 5, 4  # of twenty particles one comes from each fill, five from the prior
 CHOSEN, STARTED, DRAWN, RENEWED = range(4)  # what a seed is for; the last one, and those after it, round by round
