@@ -1,7 +1,9 @@
 """The explorer's API on trained runs: what it answers, and what it refuses."""
 
+import gzip
 import io
 import json
+import os
 import runpy
 import struct
 import zlib
@@ -35,6 +37,7 @@ A = "AAMPEBAEAAAACw4IBQsAAAAEEAYADgMAAAANEBAQAwAAAAEJCgsFAAAAAwAADwcAAAAJDgUKCAA
 B = strict.unpacked(bytes(range(16)) * 4)
 TOP_HALF = strict.unpacked(bytes([255] * 4 + [0] * 4))
 Body = dict[str, Any]
+FUZZED = int(os.environ.get("STRATIFORM_FUZZED", 250))  # requests; 5000 take minutes
 
 
 @pytest.fixture(scope="module")
@@ -337,12 +340,17 @@ def test_two_runs_of_one_name_are_told_apart(trained: Path, copied: Path, tmp_pa
     assert list(attached([trained, other])) == ["trained", "trained-2"]
 
 
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def remarked(before: bytes, after: bytes) -> bytes:
+    """A PNG with a remark between its parts, that unpacks to ten megabytes."""
+    return before + chunk(b"zTXt", b"remark\0\0" + zlib.compress(bytes(10**7))) + after
+
+
 def bomb(width: int, height: int) -> bytes:
     """A PNG that says it is this large, of a few hundred bytes."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -370,6 +378,9 @@ HOSTILE: dict[str, tuple[str, bytes, dict[str, str], int]] = {
     "pixels by the billion": (FILE, bomb(60000, 60000), PNG_HEADERS, 400),
     "narrow": (FILE, bomb(10**6, 1), PNG_HEADERS, 400),
     "a decompression bomb": (FILE, bomb(5000, 5001), PNG_HEADERS, 400),
+    "a bomb in a remark": (FILE, remarked(PNG[:33], PNG[33:]), PNG_HEADERS, 400),
+    "a bomb in a last remark": (FILE, remarked(PNG[:-12], PNG[-12:]), PNG_HEADERS, 400),
+    "a zip bomb": (VIEW, gzip.compress(bytes(10**7)), JSON_HEADERS | {"content-encoding": "gzip"}, 400),
     "nan": (VIEW, b'{"view": {"levels": [{"units": {"0": NaN}}, {}, {}]}}', JSON_HEADERS, 400),
     "infinity by overflow": (VIEW, b'{"view": {"levels": [{"units": {"0": 1e999}}, {}, {}]}}', JSON_HEADERS, 400),
     "wrong shape": (VIEW, b'{"view": {"levels": [{"units": {"7": 0}}, {}, {}]}}', JSON_HEADERS, 400),
@@ -464,7 +475,7 @@ ROUTES = (*PICTURES, "python", "where", "score", "image")
     route=st.sampled_from(ROUTES),
     sent=st.one_of(body, body, view.map(lambda v: {"view": v}), junk),
 )
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=FUZZED, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_sent_is_answered_or_refused_in_one_sentence(
     client: TestClient, run: str, route: str, sent: object
 ) -> None:
@@ -477,7 +488,7 @@ def test_whatever_is_sent_is_answered_or_refused_in_one_sentence(
 
 
 @given(st.binary(max_size=300) | st.binary(max_size=60).map(lambda tail: PNG[:40] + tail))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=FUZZED // 2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_file_is_sent_is_seen_or_refused(client: TestClient, file: bytes) -> None:
     answer = client.post(FILE, content=file, headers=PNG_HEADERS)
     assert answer.status_code in (200, 400), answer.text

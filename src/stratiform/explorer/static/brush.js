@@ -5,6 +5,7 @@ import { el, shown } from "./dom.js";
 import { anyDraw } from "./store.js";
 import { stroke } from "./stroke.js";
 
+const CELL = 10; // pixels of the canvas along each side of a position
 const DARK = 0.1; // nats: a level that says less than this everywhere is dark everywhere
 
 export class Brush {
@@ -78,9 +79,9 @@ export class Brush {
   }
 
   draw() {
-    this.canvas.width = this.width;
-    this.canvas.height = this.height;
+    Object.assign(this.canvas, { width: this.width * CELL, height: this.height * CELL });
     const pen = this.canvas.getContext("2d");
+    pen.scale(CELL, CELL);
     const top = this.map ? this.brightest() : 1;
     for (let row = 0; row < this.height; row += 1) {
       for (let column = 0; column < this.width; column += 1) {
