@@ -92,9 +92,7 @@ class Code:
         return replace(self, held=tuple(changed.get(index, held) for index, held in enumerate(self.held)))
 
 
-def encode(
-    model: LatentModel, x: Tensor, hold: Hold = "noise", draw: Draw = mean, seen: Tensor | None = None
-) -> Code:
+def encode(model: LatentModel, x: Tensor, hold: Hold = "noise", draw: Draw = mean, seen: Tensor | None = None) -> Code:
     """The code of images x [n, C, H, W]: the posterior means of every level, or as `draw` says.
 
     Unedited, it decodes to the reconstruction, whichever it holds.

@@ -183,14 +183,15 @@ def test_parts_and_targets(capfd: pytest.CaptureFixture[str], tmp_path: Path, mo
     """Table 1 and the targets share the recipe's own run."""
     offline(monkeypatch, "agave-table", "agave-digits", "pixelcnnpp-digits", "agave-digits", "iaf-digits")
     found = answered(capfd, "reproduce", "agave-table", "--steps", "2", "--folder", str(tmp_path))
-    assert len(found["words"]) == 7 and all(words.rpartition(": ")[2][:-1] in VERDICTS for words in found["words"])
+    assert len(found["words"]) == 8 and all(words.rpartition(": ")[2][:-1] in VERDICTS for words in found["words"])
     monkeypatch.setattr(agave, "TARGETS", ("full", "2", "half", "quarter"))
     offline(monkeypatch, "agave-target", "agave-digits")
     found = answered(capfd, "reproduce", "agave-target", "--steps", "2", "--folder", str(tmp_path))
     (rows,) = found["tables"].values()
     assert [row["model"] for row in rows] == ["full", "2 levels", "half", "quarter"]
     weights = {path.parent.name for path in tmp_path.glob("agave-*/weights.safetensors")}
-    assert weights == {f"agave-digits{of}-digits-seed0" for of in ("", "-2-levels", "-half", "-quarter")}
+    changes = ("", f"-lambda-{agave.CHOSEN}", "-2-levels", "-half", "-quarter")
+    assert weights == {f"agave-digits{of}-digits-seed0" for of in changes}
 
 
 def offline(monkeypatch: pytest.MonkeyPatch, experiment: str, *recipes: str) -> None:
