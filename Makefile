@@ -2,6 +2,7 @@
 # make test      set everything up, run the tests
 # make check     all of CI: ruff, mypy, tests
 # make bench     our training step and evaluation against a plain hand-written loop; sampling with and without the cache
+# make docs      the pages as a site, build/docs/index.html: no network needed to build or to read it
 # make setup     .venv with the package in it; done again only when pyproject.toml changes
 
 VENV := .venv
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
 
-.PHONY: demo setup test check bench
+.PHONY: demo setup test check bench docs
 demo: setup
 	$(BIN)/stratiform demo
 
@@ -29,3 +30,7 @@ check: setup
 bench: setup
 	$(BIN)/python benchmarks/against_plain_loop.py
 	$(BIN)/python benchmarks/sampling.py
+
+docs: setup
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo build/docs/index.html

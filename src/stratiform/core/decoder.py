@@ -146,9 +146,9 @@ def described(net: CausalNet, group: int) -> slice:
 class Growing:
     """Images while they are drawn, row by row."""
 
-    x: Tensor  # [B, C, H, W]; what is not yet drawn is 0
-    rows: int  # that are done
-    log_known: Tensor  # [B], sum of log p(x_ij | earlier pixels) over the known pixels of these rows, in nats
+    x: Tensor  #: [B, C, H, W]; what is not yet drawn is 0
+    rows: int  #: that are done
+    log_known: Tensor  #: [B], sum of log p(x_ij | earlier pixels) over the known pixels of these rows, in nats
 
 
 @dataclass(frozen=True)

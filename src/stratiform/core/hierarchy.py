@@ -24,8 +24,8 @@ from stratiform.distributions import Distribution
 class Above(NamedTuple):
     """What a guide finds of the level above."""
 
-    state: Any  # what it handed on there: tensors, or None
-    z: Tensor  # what was drawn there, [B, *z]
+    state: Any  #: what it handed on there: tensors, or None
+    z: Tensor  #: what was drawn there, [B, *z]
 
 
 Carry: TypeAlias = Any  # what a pick hands down from level to level: tensors, None at the top

@@ -21,11 +21,11 @@ from stratiform.distributions import (
 class Latent:
     """One level's draw: z ~ q in inference, z ~ p in generation."""
 
-    z: Tensor  # [B, *z]
-    p: Distribution  # prior given the levels above
+    z: Tensor  #: [B, *z]
+    p: Distribution  #: prior given the levels above
     q: Distribution | None = None
-    log_q: Tensor | None = None  # [B, *z], taken at the draw
-    exact: bool = False  # the analytic KL is allowed here
+    log_q: Tensor | None = None  #: [B, *z], taken at the draw
+    exact: bool = False  #: the analytic KL is allowed here
 
     def log_p(self) -> Tensor:
         """log p(z | levels above), [B], in nats."""
@@ -62,8 +62,8 @@ class Terms:
     """The pieces of one bound: unweighted, in nats, each [B]."""
 
     log_px: Tensor
-    latents: tuple[Latent, ...]  # bottom (nearest x) -> top
-    log_py: Tensor | None = None  # an auxiliary observation (AGAVE)
+    latents: tuple[Latent, ...]  #: bottom (nearest x) -> top
+    log_py: Tensor | None = None  #: an auxiliary observation (AGAVE)
 
     def kls(self) -> Tensor:
         """[L, B], bottom -> top."""

@@ -17,8 +17,8 @@ HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 class Gaussian:
     """N(mean, exp(log_scale)^2), elementwise."""
 
-    mean: Tensor  # [B, ...]
-    log_scale: Tensor  # [B, ...], log of the standard deviation
+    mean: Tensor  #: [B, ...]
+    log_scale: Tensor  #: [B, ...], log of the standard deviation
 
     @classmethod
     def from_raw(cls, raw: Tensor) -> Gaussian:

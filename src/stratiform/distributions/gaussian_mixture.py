@@ -25,9 +25,9 @@ class GaussianMixture:
     function of the noise, and its law is the mixture.
     """
 
-    means: Tensor  # m, [k, d]
-    log_scales: Tensor  # s, [k, d], logs of standard deviations
-    batch: int  # B
+    means: Tensor  #: m, [k, d]
+    log_scales: Tensor  #: s, [k, d], logs of standard deviations
+    batch: int  #: B
 
     def draw(
         self, noise: Tensor | None = None, temperature: float = 1.0, generator: Generator | None = None

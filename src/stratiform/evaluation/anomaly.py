@@ -36,8 +36,8 @@ from stratiform.evaluation.explore import upper_by
 class Scores:
     """What a model says of N images: float64, in nats."""
 
-    bound: Tensor  # [N] L_S; where there are no levels the exact log p(x)
-    llr: Tensor  # [L - 1, N] LLR^{>1} to LLR^{>L-1}; higher is stranger
+    bound: Tensor  #: [N] L_S; where there are no levels the exact log p(x)
+    llr: Tensor  #: [L - 1, N] LLR^{>1} to LLR^{>L-1}; higher is stranger
 
     def named(self) -> dict[str, np.ndarray]:
         """Scores [N] that are higher for stranger images, by the names that tables give them."""

@@ -36,12 +36,12 @@ ACTIVE = 0.01  # a unit is active where Var_x E_q[u | x] is above this (Burda et
 class Bounds:
     """What k draws say of every image: float64, in nats."""
 
-    elbo: Tensor  # [B] mean log-weight
-    bound: Tensor  # [B] log of the mean weight; the exact log p(x) where there are no levels
-    effective: Tensor  # [B] (sum w)^2 / sum w^2, between 1 and k
-    kl: Tensor  # [L, B] mean over the draws, bottom -> top
-    means: tuple[Tensor, ...]  # [B, *z] per level, E_q[z | x] averaged over the draws of the levels it depends on
-    auxiliary: Tensor | None  # [B] E_q[log p(y | z)] - KL, where the model has an auxiliary observation
+    elbo: Tensor  #: [B] mean log-weight
+    bound: Tensor  #: [B] log of the mean weight; the exact log p(x) where there are no levels
+    effective: Tensor  #: [B] (sum w)^2 / sum w^2, between 1 and k
+    kl: Tensor  #: [L, B] mean over the draws, bottom -> top
+    means: tuple[Tensor, ...]  #: [B, *z] per level, E_q[z | x] averaged over the draws of the levels it depends on
+    auxiliary: Tensor | None  #: [B] E_q[log p(y | z)] - KL, where the model has an auxiliary observation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class LevelBound:
     """One level, counted from 1 at the bottom."""
 
     level: int
-    kl: float  # nats per image
+    kl: float  #: nats per image
     units: int
     active_units: int
 
@@ -58,11 +58,11 @@ class LevelBound:
 class PerImage:
     """What a model says of each of N images, in nats; and its levels, over all of them."""
 
-    elbo: tuple[float, ...]  # [N]
-    bound: tuple[float, ...]  # [N] importance-weighted; the exact log p(x) where there are no levels
+    elbo: tuple[float, ...]  #: [N]
+    bound: tuple[float, ...]  #: [N] importance-weighted; the exact log p(x) where there are no levels
     levels: tuple[LevelBound, ...]
-    effective_samples: float  # mean over images; near 1 the bound rests on single draws: take more samples
-    auxiliary: float | None = None  # mean over images, where the model has an auxiliary observation
+    effective_samples: float  #: mean over images; near 1 the bound rests on single draws: take more samples
+    auxiliary: float | None = None  #: mean over images, where the model has an auxiliary observation
 
     @classmethod
     def of(
@@ -126,7 +126,7 @@ class Evaluation:
 
     images: int
     dimensions: int
-    estimator: str  # "exact" where the model has no levels, else "iw"
+    estimator: str  #: "exact" where the model has no levels, else "iw"
     samples: int
     seed: int
     elbo: float
@@ -136,7 +136,7 @@ class Evaluation:
     bits_per_dim: float | None
     auxiliary_bits_per_dim: float | None
     levels: tuple[LevelBound, ...]
-    effective_samples: float  # mean over images
+    effective_samples: float  #: mean over images
 
     def to_json(self) -> dict[str, Any]:
         """The keys of `evaluate --json` that a model and images decide."""

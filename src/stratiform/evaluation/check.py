@@ -49,7 +49,7 @@ class Tick:
 
     name: str
     ok: bool
-    detail: str  # what was seen, or what is broken, or why the law does not apply
+    detail: str  #: what was seen, or what is broken, or why the law does not apply
     applies: bool = True
 
 

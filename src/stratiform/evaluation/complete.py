@@ -33,14 +33,14 @@ from stratiform.evaluation.filtered import Filter, Population, filtered
 class Completions:
     """n completions of one image."""
 
-    images: Tensor  # [n, C, H, W]
-    known: Tensor  # bool [H, W]
-    exact: bool  # drawn from p(hidden | known); else chosen among weighted particles
-    particles: int  # drawn in all
-    effective: float  # how many equally weighted particles, independent from the start, they are worth
-    log_p: Tensor | None  # log p(hidden | known) of each in nats, [n]; None where not known
-    estimator: Literal["exact", "bound", "estimate"] = "exact"  # what log_p is
-    predicted: tuple[Tensor, Tensor] | None = None  # mean and variance of all that was drawn, [C, H, W]; None: of n
+    images: Tensor  #: [n, C, H, W]
+    known: Tensor  #: bool [H, W]
+    exact: bool  #: drawn from p(hidden | known); else chosen among weighted particles
+    particles: int  #: drawn in all
+    effective: float  #: how many equally weighted particles, independent from the start, they are worth
+    log_p: Tensor | None  #: log p(hidden | known) of each in nats, [n]; None where not known
+    estimator: Literal["exact", "bound", "estimate"] = "exact"  #: what log_p is
+    predicted: tuple[Tensor, Tensor] | None = None  #: mean and variance of all that was drawn, [C, H, W]; None: of n
 
     @property
     def mean(self) -> Tensor:

@@ -26,9 +26,9 @@ from stratiform.spec import ImageSpec
 class Chains:
     """n chains at some of their steps, K of them."""
 
-    steps: tuple[int, ...]  # ascending; the first step is 1
-    means: Tensor  # [K, n, C, H, W] the mean of p(x | z): what to show; a sample where it has none
-    samples: Tensor  # [K, n, C, H, W] x ~ p(x | z): where the chain is
+    steps: tuple[int, ...]  #: ascending; the first step is 1
+    means: Tensor  #: [K, n, C, H, W] the mean of p(x | z): what to show; a sample where it has none
+    samples: Tensor  #: [K, n, C, H, W] x ~ p(x | z): where the chain is
 
 
 @torch.no_grad()

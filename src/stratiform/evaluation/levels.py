@@ -32,15 +32,15 @@ ALIGNED = {"thickness": "score_within", "slant": "score_within", "label": "score
 class FactorAtLevel:
     """One cell of the two tables; None where there is nothing to say."""
 
-    kind: str  # class or number
-    score: float | None = None  # accuracy or R^2 of the probe on this level's code
+    kind: str  #: class or number
+    score: float | None = None  #: accuracy or R^2 of the probe on this level's code
     score_stderr: float | None = None
-    score_within: float | None = None  # R^2 after the class means are taken out
+    score_within: float | None = None  #: R^2 after the class means are taken out
     chance: float | None = None
-    control: float | None = None  # total effect of this level's noise, or P(the judge's verdict changes)
+    control: float | None = None  #: total effect of this level's noise, or P(the judge's verdict changes)
     control_stderr: float | None = None
-    control_first: float | None = None  # first-order effect; numbers only
-    control_share: float | None = None  # P(change) over that of redrawing all levels; classes only
+    control_first: float | None = None  #: first-order effect; numbers only
+    control_share: float | None = None  #: P(change) over that of redrawing all levels; classes only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class LevelOutcome:
     """One level, 1 (nearest the image) to L."""
 
     level: int
-    kl: float  # nats per image
+    kl: float  #: nats per image
     factors: Mapping[str, FactorAtLevel]
 
 
@@ -57,13 +57,13 @@ class LevelReport:
     """The outcome of `levels`."""
 
     probe: str
-    judge_accuracy: float | None  # on the test split's labels
-    judge: Mapping[str, float | None]  # how well the judge reads each factor: accuracy or R^2
+    judge_accuracy: float | None  #: on the test split's labels
+    judge: Mapping[str, float | None]  #: how well the judge reads each factor: accuracy or R^2
     alignment: float | None
     images: int
     draws: int
     seed: int
-    notes: tuple[str, ...]  # what was left out, one line each
+    notes: tuple[str, ...]  #: what was left out, one line each
     levels: tuple[LevelOutcome, ...]
 
     def to_json(self) -> dict[str, Any]:

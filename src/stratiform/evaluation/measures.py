@@ -38,10 +38,10 @@ class UnitMeasures:
 class FactorMeasures:
     """What one code as a whole says of one factor."""
 
-    kind: str  # class, number or angle
-    information: Estimate  # nats
-    probes: Mapping[str, Score]  # neighbours, linear, mlp
-    clusters: Agreement | None  # of classes
+    kind: str  #: class, number or angle
+    information: Estimate  #: nats
+    probes: Mapping[str, Score]  #: neighbours, linear, mlp
+    clusters: Agreement | None  #: of classes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +50,9 @@ class CodeMeasures:
 
     level: int | None
     units: int
-    active_units: int  # the measures are of these alone
-    by_unit: UnitMeasures | None  # None without active units, or with too many
-    factors: Mapping[str, FactorMeasures]  # empty without active units
+    active_units: int  #: the measures are of these alone
+    by_unit: UnitMeasures | None  #: None without active units, or with too many
+    factors: Mapping[str, FactorMeasures]  #: empty without active units
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +62,9 @@ class Measures:
     images: int
     resamples: int
     seed: int
-    notes: tuple[str, ...]  # what was left out, one line each
+    notes: tuple[str, ...]  #: what was left out, one line each
     levels: tuple[CodeMeasures, ...]
-    together: CodeMeasures | None  # None for a single level
+    together: CodeMeasures | None  #: None for a single level
 
     def to_json(self) -> dict[str, Any]:
         """As `measures --json` prints it: null where a number has no meaning, no NaN."""
