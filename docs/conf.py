@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import ziamath
+
 import stratiform
 
 sys.path.append(str(Path(__file__).parent / "_ext"))
@@ -23,6 +25,7 @@ myst_fence_as_directive = ["math"]  # written as GitHub draws them
 myst_heading_anchors = 3
 html_math_renderer = "mathml"
 
+napoleon_use_ivar = True
 autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
 autodoc_typehints = "signature"
@@ -32,6 +35,6 @@ python_maximum_signature_line_length = 100
 
 html_theme = "furo"
 html_title = "Stratiform"
-html_static_path = ["_static"]
+html_static_path = ["_static", str(Path(ziamath.__file__).parent / "fonts")]  # STIX Two Math, for pages.css
 html_css_files = ["pages.css"]
 html_copy_source = False

@@ -14,6 +14,7 @@ from stratiform.cli import main
 from stratiform.data.batches import Batches
 from stratiform.data.config import DataConfig
 from stratiform.errors import Failed
+from stratiform.models.matnet import MatNet, Modules
 from stratiform.objective import FreeBits
 from stratiform.training.loop import train
 from stratiform.training.recipe import Recipe
@@ -52,6 +53,14 @@ def recipe(parallel: str = "ddp") -> Recipe:
     return tiny(training, data=data, objective=FreeBits(nats=0.3))
 
 
+def others() -> dict[str, Recipe]:
+    """Several starts, of which one goes on; a MatNet, whose levels are maps."""
+    few = {"steps": 6, "log_every": 1, "precision": "float64", "threads": 1}
+    modules = Modules(depth=(1,), channels=(4,), stem=3, hidden=6)
+    matnet = MatNet(latent=2, units=(1,), network=modules)
+    return {"starts": tiny({**few, "starts": 2, "audition": 3}), "matnet": tiny(few, model=matnet)}
+
+
 def stop_at(step: int, then: Callable[[], None]) -> None:
     """From now on that batch never comes."""
     whole = Batches.at
@@ -81,6 +90,12 @@ def all_of_it(folder: Path) -> None:
     for parallel in ("ddp", "fsdp"):
         with pytest.raises((Stop, Failed)):
             trained(folder / f"{parallel}-one", recipe(parallel))
+
+
+def all_others(folder: Path) -> None:
+    """One of two processes."""
+    for name, recipe_ in others().items():
+        trained(folder / f"two-{name}", recipe_)
 
 
 def command(folder: Path) -> int:

@@ -17,6 +17,7 @@ LEFT_OVER = re.compile(r"<m\w+>(\\[A-Za-z]+|&)</m\w+>")  # what the converter di
 def mathml(latex: str, display: str) -> str:
     """A <math> element; raises where a word of the formula is not known."""
     found = convert(latex, display=display).replace("<mi>&#x0007E;</mi>", "<mo>&#x0223C;</mo>")  # \sim
+    found = re.sub(r"<mi>(log|ln)</mi>", r'<mo form="prefix" lspace="0" rspace="0.17em">\1</mo>', found)
     if unknown := LEFT_OVER.search(found):
         raise SphinxError(f"{unknown[1]} cannot be drawn, in the formula {latex!r}")
     return found

@@ -22,8 +22,10 @@ from together import (
     STOPPED,
     Stop,
     all_of_it,
+    all_others,
     command,
     in_two_processes,
+    others,
     recipe,
     stop,
     stop_at,
@@ -62,6 +64,16 @@ def test_two_processes_have_the_losses_of_one(runs: Path, parallel: str) -> None
     assert len(losses(runs / "one")) == STEPS
     assert losses(runs / parallel) == pytest.approx(losses(runs / "one"), abs=1e-6)
     assert scores(runs / parallel) == pytest.approx(scores(runs / "one"), abs=1e-6)
+
+
+def test_several_starts_and_a_matnet_have_the_losses_of_one(tmp_path: Path, cache: Path) -> None:
+    for name, recipe_ in others().items():
+        trained(tmp_path / f"one-{name}", recipe_)
+    assert in_two_processes(all_others, tmp_path) == [0, 0]
+    for name, recipe_ in others().items():
+        assert len(losses(tmp_path / f"one-{name}")) >= recipe_.training.steps - recipe_.audition()
+        assert losses(tmp_path / f"two-{name}") == pytest.approx(losses(tmp_path / f"one-{name}"), abs=1e-6)
+        assert scores(tmp_path / f"two-{name}") == pytest.approx(scores(tmp_path / f"one-{name}"), abs=1e-6)
 
 
 @pytest.mark.parametrize("order", ["one-ddp", "ddp-one", "one-fsdp", "fsdp-one"])
