@@ -18,7 +18,7 @@ version = release = stratiform.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "contents", "docstrings", "mathml"]
 exclude_patterns = ["_build", "_ext"]
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", r"(?!stratiform\.).*|stratiform\.nn\..*")]  # of other libraries, and of networks
+nitpick_ignore_regex = [("py:.*", r"(?!stratiform\.).*|stratiform\.nn\..*|.*\.Key")]  # not documented here
 
 myst_enable_extensions = ["dollarmath"]
 myst_fence_as_directive = ["math"]  # written as GitHub draws them
