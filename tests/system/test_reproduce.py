@@ -5,13 +5,16 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+import stratiform
 from stratiform.cli import main
 from stratiform.data.config import DataConfig
 from stratiform.data.source import load
+from stratiform.distributions import Gaussian
 from stratiform.evaluation.bootstrap import Estimate
 from stratiform.evaluation.likeness import Likeness
 from stratiform.recipes import RECIPES
@@ -200,6 +203,24 @@ def offline(monkeypatch: pytest.MonkeyPatch, experiment: str, *recipes: str) -> 
         monkeypatch.setattr(lengths, name, value)
     monkeypatch.setattr(agave, "SHOWN", 2)
     monkeypatch.setitem(EXPERIMENTS, experiment, replace(EXPERIMENTS[experiment], recipes=recipes, source=None))
+
+
+def test_a_probe_of_a_draw_reads_nothing_from_levels_that_have_collapsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Means that differ by a thousandth of the noise: scaled up they say everything, drawn they say nothing."""
+    monkeypatch.setattr(lengths, "PROBED", 400)
+    data, loaded = load(DataConfig(source="digits")), stratiform.load("vae-digits")
+    before = lengths.probed(loaded.model, data)
+    (recogniser,) = loaded.model.posterior.recognisers
+    plain = recogniser.forward
+
+    def collapsed(*given: Any) -> tuple[Gaussian, Any]:
+        q, state = plain(*given)
+        return Gaussian(1e-3 * q.mean, torch.zeros_like(q.log_scale)), state
+
+    monkeypatch.setattr(recogniser, "forward", collapsed)
+    found = lengths.probed(loaded.model, data)
+    assert found["known"] == pytest.approx(before["known"], abs=0.02) and found["known"] > 0.7 < before["carried"]
+    assert abs(found["carried"] - found["chance"]) < 0.1
 
 
 def test_the_code_of_another_image_misleads(monkeypatch: pytest.MonkeyPatch) -> None:

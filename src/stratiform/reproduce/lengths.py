@@ -8,7 +8,7 @@ says what the code knows of the labels. What is reported never holds the auxilia
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +18,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stratiform.core.decoder import Autoregressive
-from stratiform.core.hierarchy import Pick
+from stratiform.core.hierarchy import Draw, Pick
 from stratiform.core.model import LatentModel
 from stratiform.core.posterior import mean
 from stratiform.data.batches import in_order
 from stratiform.data.split import Data, chosen
 from stratiform.evaluation.bound import bounds
-from stratiform.evaluation.codes import codes_and_kl
 from stratiform.evaluation.factors import Factor
 from stratiform.evaluation.metrics import Metrics
+from stratiform.evaluation.noise import keyed
 from stratiform.evaluation.probe import PROBES
 from stratiform.training.run import Loaded
 
@@ -46,7 +46,8 @@ class Member:
     kl: Sequence[float]
     auxiliary: Sequence[float] | None  # KL - E log p(y | f(z)): what the auxiliary decoder alone would need
     error: Sequence[float] | None  # mean squared error of the VAE's picture of x, on the range 0 to 1
-    known: float | None  # accuracy of a linear probe on the code
+    known: float | None  # accuracy of a linear probe on the means of q: what inference has found
+    carried: float | None  # the same of one draw of q, standing for what the levels have paid for
     chance: float | None
     misled: Sequence[float] | None  # how much more the pixels need from the code of another image
 
@@ -54,7 +55,7 @@ class Member:
     def of(cls, name: str, seed: int, loaded: Loaded, data: Data) -> Member:
         metrics = Metrics(loaded.run.metrics, loaded.run.weights)
         found = metrics.kept(f"code lengths, {SAMPLES} on {IMAGES} images", lambda: lengths(loaded.model, data))
-        code = metrics.kept(f"probe of the code, {PROBED} images", lambda: probed(loaded.model, data))
+        code = metrics.kept(f"probes of code and draw, {PROBED} images", lambda: probed(loaded.model, data))
         others = metrics.kept(f"codes of other images, {IMAGES}", lambda: misled(loaded.model, data))
         return cls(name, seed, loaded, **found, **code, **others)
 
@@ -87,14 +88,33 @@ def lengths(model: LatentModel, data: Data) -> dict[str, Any]:
 
 
 def probed(model: LatentModel, data: Data) -> dict[str, Any]:
-    """How often a linear probe on all levels' codes names the label, images of its own fold left out."""
+    """How often a linear probe on all levels, their means or a draw, names the label; its own fold left out.
+
+    A level that has collapsed has means that differ by less than its noise. A probe, which scales them up, still reads
+    them; of a draw it does not.
+    """
     labels = data.test.labels
     if labels is None or not model.hierarchy.shapes:
-        return {"known": None, "chance": None}
-    codes, _ = codes_and_kl(model, in_order(data, limit=PROBED))
+        return {"known": None, "carried": None, "chance": None}
     factor = Factor.named("label", labels[chosen(len(labels), PROBED)])
-    score = PROBES["linear"](np.concatenate(codes, 1), seed=0)(factor, None)
-    return {"known": score.score, "chance": score.chance}
+    scores = [
+        PROBES["linear"](codes, seed=0)(factor, None)
+        for codes in (
+            _codes(model, data, lambda rows: mean),
+            _codes(model, data, lambda rows: keyed(0, rows, 0 * rows)),
+        )
+    ]
+    return {"known": scores[0].score, "carried": scores[1].score, "chance": scores[0].chance}
+
+
+@torch.no_grad()
+def _codes(model: LatentModel, data: Data, draw: Callable[[Tensor], Draw]) -> np.ndarray:
+    """All levels' z of the first PROBED test images, [N, d]; `draw` is of the rows of a batch."""
+    codes, first = [], 0
+    for x in in_order(data, limit=PROBED):
+        latents = model.encode(x, draw(torch.arange(first, first := first + len(x))))
+        codes.append(torch.cat([latent.z.flatten(1) for latent in latents], 1).double().cpu())
+    return torch.cat(codes).numpy()
 
 
 @torch.no_grad()
