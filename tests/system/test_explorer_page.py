@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,6 +52,7 @@ def runs(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Att
         "pixels": PixelCNN(width=8, blocks=1, kernel=3),
         "maps": MatNet(latent=2, units=(1, 1), network=network),
         "completes": ConditionalMatNet(latent=2, units=(2, 2), network=network),
+        "young": VLAE(latents=(1, 2), network=Network(kind="dense", hidden=8)),
     }
     for name, model in models.items():
         untrained(folder / name, tiny(model=model), gain=0.5 if name == "pixels" else 1.5)
@@ -223,6 +225,19 @@ def test_a_dropped_image_is_placed_rebuilt_and_scored(opened: Open, runs: dict[s
     until(page, "[...document.querySelectorAll('.marks span')].map((mark) => mark.textContent).join('') === 'AAA'")
     page.get_by_text("Less likely than").wait_for()
     assert page.locator(".heat canvas").evaluate("canvas => [canvas.width, canvas.height]") == [8, 8]
+
+
+def test_pasted_images_are_a_and_then_b(opened: Open) -> None:
+    page = opened("ladder")
+    for seed, letter in enumerate("ab", start=1):
+        page.evaluate("""(content) => {
+          const clipboardData = new DataTransfer();
+          clipboardData.items.add(new File([new Uint8Array(content)], "mine.png", { type: "image/png" }));
+          document.body.dispatchEvent(new ClipboardEvent("paste", { bubbles: true, clipboardData }));
+        }""", list(files.encoded(files.noise(seed, (30, 30)))))  # fmt: skip
+        until(page, f"""location.hash.includes('"{letter}"') || location.hash.includes('%22{letter}%22:')""")
+    view = view_of(page)
+    assert view["a"] != view["b"] and view["levels"] == [{"source": "a"}] * 3
 
 
 def test_from_a_to_b_each_level_goes_its_way(opened: Open) -> None:
@@ -445,6 +460,15 @@ def test_new_weights_are_shown_without_a_reload(opened: Open, runs: dict[str, At
     end = time.monotonic() + 20
     while np.array_equal(seen(page), before):
         assert time.monotonic() < end, "the old picture stays"
+
+
+def test_a_run_that_has_no_weights_yet_is_waited_for(opened: Open, runs: dict[str, Attached]) -> None:
+    weights = runs["young"].run.weights
+    away = weights.rename(weights.with_name("away"))
+    writing = threading.Timer(4.0, lambda: away.rename(weights))
+    writing.start()
+    assert view_of(opened("young")) == {"levels": [{}, {}]}
+    writing.join()
 
 
 def test_an_address_of_another_model_is_not_followed(opened: Open) -> None:

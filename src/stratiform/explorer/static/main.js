@@ -222,15 +222,12 @@ class Page {
 }
 
 async function about(name) {
-  for (;;) {
-    try {
-      return await get(`runs/${encodeURIComponent(name)}`);
-    } catch (error) {
-      byId("subtitle").textContent = error.message;
-      if (error.status !== 409) throw error;
-      await new Promise((resolve) => setTimeout(resolve, WATCH)); // training has not written its first weights
-    }
+  const path = `runs/${encodeURIComponent(name)}`;
+  while ((await get(`${path}/progress`)).version === null) {
+    byId("subtitle").textContent = `${name} has no weights yet; training writes the first ones within a minute`;
+    await new Promise((resolve) => setTimeout(resolve, WATCH));
   }
+  return get(path);
 }
 
 async function begin() {
