@@ -148,6 +148,16 @@ def test_encode(say: Say, copied: Path, tmp_path: Path) -> None:
     assert table["label"].to_pylist() == arrays["label"].tolist()
 
 
+def test_encode_names_the_files_of_a_folder(say: Say, trained: Path, tmp_path: Path) -> None:
+    images = tmp_path / "pictures"
+    images.mkdir()
+    for i in range(20):
+        Image.fromarray(np.full((8, 8), 10 * i, np.uint8)).save(images / f"{i}.png")
+    answer(say, "encode", trained, images, "--data.levels", "17", "--out", tmp_path / "codes.npz")
+    with np.load(tmp_path / "codes.npz", allow_pickle=False) as codes:
+        assert len(codes["file"]) == len(codes["level_1"]) == 20
+
+
 def test_recipes(say: Say) -> None:
     rows = answer(say, "recipes")["recipes"]
     assert {"vlae-digits", "vae-digits", "vlae-mnist"} <= {row["recipe"] for row in rows}

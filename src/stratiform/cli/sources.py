@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -101,8 +102,10 @@ def _columns(model: LatentModel, data: Data) -> dict[str, np.ndarray]:
 
 
 def _write_npz(path: Path, columns: Mapping[str, np.ndarray]) -> None:
-    with path.open("wb") as file:
-        np.savez(file, **columns)
+    with zipfile.ZipFile(path, "w") as archive:  # `np.savez` takes no column called file
+        for name, values in columns.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, values, allow_pickle=False)
 
 
 def _write_parquet(path: Path, columns: Mapping[str, np.ndarray]) -> None:
