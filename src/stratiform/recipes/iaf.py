@@ -4,8 +4,9 @@ Paper     Kingma, Salimans, Jozefowicz, Chen, Sutskever, Welling 2016
 Claim     the flow makes the bound better than a diagonal Gaussian posterior does
 Command   stratiform train iaf-digits; stratiform train iaf-gaussian-digits; stratiform train iaf-small;
           stratiform train iaf-gaussian-small; stratiform train iaf-cifar10
-Minutes   not measured
-Reached   nothing yet: not run to their end
+Minutes   5 for iaf-digits on one busy core; the others not measured
+Reached   2026-11-28, iaf-digits, seed 0: 2.324 bits per dimension (importance-weighted bound, 50 samples, 300 test
+          images), 2.6 and 9.9 nats at levels 1 and 2; the others not run to their end
 
 `iaf-cifar10` has the published sizes: ten levels at 16 x 16 and ten at 8 x 8, 160 features, 32 channels of z, one
 step of flow, Adamax of 0.002, averaged weights, free bits. How long it trained the paper does not say. `-gaussian` is
@@ -66,8 +67,17 @@ def _entry(name: str, ladder: Ladder, images: ImageSpec, how: dict[str, object],
     )
 
 
-IAF_DIGITS = _entry(
-    "iaf-digits", LADDER_DIGITS, DIGITS, OFFLINE, "IAF-VAE on the built-in digits", "you want a flow within minutes"
+IAF_DIGITS = replace(
+    _entry(
+        "iaf-digits",
+        LADDER_DIGITS,
+        DIGITS,
+        OFFLINE,
+        "IAF-VAE on the built-in digits",
+        "you want a flow within minutes",
+    ),
+    minutes=5,
+    expect="2.324 bits/dim",
 )
 IAF_GAUSSIAN_DIGITS = _entry(
     "iaf-gaussian-digits",
