@@ -7,8 +7,8 @@
 All sides have 40 filters, 2 blocks per scale, 10 mixtures, dropout 0.5, batches of 16 colour images of 32 x 32, Adam.
 Ours also takes the gradient's norm, guards against spikes and averages the weights. Each runs in a process of its own,
 as its users run it (ours with the environment and the allocator that `stratiform` sets), and they take turns; the
-ratio is the median over the rounds. All see the same images, and the bits per dimension of the last steps are printed: as
-fast at another loss would be no comparison.
+ratio is the median over the rounds. All see the same images, and the bits per dimension of the last steps are printed:
+as fast at another loss would be no comparison.
 
 The port has float32 alone. Ours is measured in bfloat16, the precision of our recipes, and in float32. The target is
 met where the recipes' precision is as fast as asked at a loss no worse than the port's by more than `WORSE`; a few
