@@ -163,9 +163,9 @@ EXPERIMENTS: dict[str, Experiment] = {
         recipes=AGAVES,
         source="gtsrb32",
         work=agave.table,
-        minutes="not measured yet",
+        minutes="25 of one core, one seed",
         expected="2.92 bits/dim on CIFAR-10, as PixelCNN++ alone; published sizes and days of training",
-        measured="not measured yet",
+        measured="2026-11-28, lambda 4, two seeds: 4.31, 4.41 bits/dim; pixels alone 4.36, 4.36; no term 4.29, 4.38",
     ),
     "agave-lambda": Experiment(
         paper=f"{AGAVE_PAPER}, Figs 3 and 4",
@@ -173,9 +173,9 @@ EXPERIMENTS: dict[str, Experiment] = {
         recipes=("agave-small", "agave-small-pixels", "agave-small-vae"),
         source="gtsrb32",
         work=agave.sweep_lambda,
-        minutes="not measured yet",
+        minutes="45 of one core, one seed",
         expected="about 0.2 bits/dim less at lambda 2 than at 1",
-        measured="not measured yet",
+        measured="2026-11-28, seed 0: KL falls at every step; 0.120 bits/dim less at 2 than at 1; both confirmed",
     ),
     "agave-target": Experiment(
         paper=f"{AGAVE_PAPER}, Figs 5 and 6",
@@ -183,13 +183,17 @@ EXPERIMENTS: dict[str, Experiment] = {
         recipes=("agave-small",),
         source="gtsrb32",
         work=agave.sweep_target,
-        minutes="not measured yet",
+        minutes="45 of one core, one seed",
         expected="2.94 (16 x 16) and 2.93 (8 x 8) bits/dim, 2.92 at full size",
-        measured="not measured yet",
+        measured="2026-11-28, seed 0: levels not decided; half and quarter size +0.061, +0.059 bits/dim at 4.29",
     ),
 }
+PHOTOGRAPHS = {
+    "agave-table": "2026-11-28, lambda 4, seed 0: 4.105 bits/dim; 4.104 the pixels alone; 4.097 without the term",
+    "agave-lambda": "2026-11-28, seed 0: KL falls at every step; 0.137 bits/dim less at 2 than at 1; both confirmed",
+    "agave-target": "not measured yet",
+}
 EXPERIMENTS |= {
-    f"{name}-cifar": replace(experiment, source="cifar10_jpeg")
-    for name, experiment in EXPERIMENTS.items()
-    if name.startswith("agave-")
+    f"{name}-cifar": replace(EXPERIMENTS[name], source="cifar10_jpeg", measured=measured)
+    for name, measured in PHOTOGRAPHS.items()
 }
