@@ -40,10 +40,19 @@ class Place:
         return orthogonal(nn.Conv2d(inputs, outputs, 3, padding=1), gain)
 
 
+@torch.no_grad()
 def orthogonal(layer: nn.Module, gain: float = GAIN) -> nn.Module:
-    """The layer, its weights orthogonal and its biases zero."""
+    """The layer, its weights orthogonal and its biases zero.
+
+    As `nn.init.orthogonal_`, but factorised in double precision: in single precision the last digits of the start are
+    the processor's, and a seed would not mean the same on another machine.
+    """
     assert isinstance(layer.weight, Tensor) and isinstance(layer.bias, Tensor)
-    nn.init.orthogonal_(layer.weight, gain)
+    drawn = layer.weight.new_empty(layer.weight.flatten(1).shape).normal_()
+    wide = drawn.shape[0] < drawn.shape[1]
+    q, r = torch.linalg.qr((drawn.T if wide else drawn).double())
+    q = gain * q * r.diagonal().sign()
+    layer.weight.copy_((q.T if wide else q).reshape(layer.weight.shape))
     nn.init.zeros_(layer.bias)
     return layer
 
