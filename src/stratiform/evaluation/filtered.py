@@ -45,7 +45,7 @@ class Population:
     def effective(self) -> float:
         """How many beginnings it rests on: (sum w)^2 / sum w^2, those of one origin taken together."""
         w = torch.zeros(len(self.log_w), dtype=torch.float64).index_add_(0, self.origin, weights(self.log_w))
-        return 1.0 / w.square().sum().item()
+        return effective(w)
 
     def choose(self, n: int, generator: Generator) -> Tensor:
         """n images [n, C, H, W] with probabilities proportional to their weights, in the order of the particles."""
@@ -80,7 +80,7 @@ def filtered(image: AutoregressiveImage, log_w: Tensor, x: Tensor, known: Tensor
         grown = rows.send(chosen)
         how.watch(grown.x, (how.first + count * grown.rows / height) / how.particles)
         log_w, chosen = before + grown.log_known.double().cpu(), None
-        if grown.rows < height and 1.0 / weights(log_w).square().sum().item() < FEW * count:
+        if grown.rows < height and effective(weights(log_w)) < FEW * count:
             chosen = systematic(weights(log_w), count, choice)
             before = log_w.logsumexp(0) - math.log(count) - (log_w - before)[chosen]
             origin, chosen = origin[chosen], chosen.to(grown.x.device)
@@ -90,6 +90,11 @@ def filtered(image: AutoregressiveImage, log_w: Tensor, x: Tensor, known: Tensor
 def weights(log_w: Tensor) -> Tensor:
     """w / sum w in float64, [particles]."""
     return log_w.double().softmax(0)
+
+
+def effective(w: Tensor) -> float:
+    """How many equal weights they are worth: (sum w)^2 / sum w^2 of weights that sum to 1."""
+    return 1.0 / w.square().sum().item()
 
 
 def systematic(w: Tensor, n: int, generator: Generator) -> Tensor:

@@ -27,7 +27,7 @@ from stratiform.core.model import LatentModel
 from stratiform.data.batches import mix
 from stratiform.errors import UserError
 from stratiform.evaluation.bound import log_weights
-from stratiform.evaluation.complete import Completions, check, comes_first, complete
+from stratiform.evaluation.complete import Completions, check, check_enough, comes_first, complete
 from stratiform.evaluation.explore import Watch, chunks, noise, unwatched
 from stratiform.evaluation.guided import complete_given_levels
 from stratiform.evaluation.particles import Particles, decoded, infer
@@ -196,8 +196,7 @@ def impute(
     if isinstance(model.decoder, Autoregressive):
         how = complete_given_levels if len(model.hierarchy.levels) else complete
         return how(model, x, known, n, particles=particles, temperature=temperature, seed=seed, watch=watch)
-    if particles < n:
-        raise UserError(f"particles are {particles}, of which {n} completions cannot be chosen; give {n} or more")
+    check_enough(particles, n)
     found = law(model, x, known, particles=particles, samples=samples, seed=seed)
     drawn = found.draw(particles, temperature)
     images = drawn[torch.arange(n) * particles // n]  # resampled ones lie in the order of their particles

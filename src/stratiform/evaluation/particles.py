@@ -29,7 +29,7 @@ from stratiform.core.model import LatentModel
 from stratiform.core.posterior import noisy, replay
 from stratiform.data.batches import mix
 from stratiform.evaluation.explore import chunks, noise
-from stratiform.evaluation.filtered import systematic, weights
+from stratiform.evaluation.filtered import effective, systematic, weights
 
 FILLS, PRIOR, ROUNDS = 15, 5, 4  # of twenty particles one comes from each fill, five from the prior
 CHOSEN, STARTED, DRAWN, RENEWED = range(4)  # what a seed is for; the last one, and those after it, round by round
@@ -47,7 +47,7 @@ class Particles:
     @property
     def effective(self) -> float:
         """(sum w)^2 / sum w^2"""
-        return 1.0 / weights(self.log_w).square().sum().item()
+        return effective(weights(self.log_w))
 
     def log_known(self) -> float:
         """An estimate of log p(x_k) in nats: log E_r[w], in expectation no higher."""
