@@ -125,7 +125,7 @@ def test_bounds_and_units(capfd: pytest.CaptureFixture[str], tmp_path: Path, mon
     from stratiform.reproduce import units
 
     monkeypatch.setattr(units, "IMAGES", 20)
-    paces = {"hvae-digits": 10.0, "lvae-digits": 20.0}
+    paces = {"lvae-digits": 20.0, "hvae-digits": 10.0}
     monkeypatch.setattr(units, "pace", lambda recipe, data: paces[recipe.name])
     recipes = tuple(paces)
     monkeypatch.setitem(EXPERIMENTS, "ladder-mnist", replace(EXPERIMENTS["ladder-mnist"], recipes=recipes, samples=3))
@@ -141,9 +141,9 @@ def test_bounds_and_units(capfd: pytest.CaptureFixture[str], tmp_path: Path, mon
         (seed, *how) for seed in (1, 2) for how in (("steps", 4, 4), ("seconds", 2, 4))
     ]
     assert all(row["recipe"] == "lvae-digits" and row["against"] == "hvae-digits" for row in gained)
-    (*judged, control, own) = found["words"]
+    (*judged, own, other) = found["words"]
     assert len(judged) == 8 and "bound, lvae-digits above hvae-digits at equal seconds: " in judged[-1]
-    assert control.startswith("hvae-digits: bound -") and "81.74" in own
+    assert other.startswith("hvae-digits: bound -") and "81.74" in own
     assert (tmp_path / "ladder-mnist-training.png").exists()
     again = answered(capfd, *words)
     assert again == found

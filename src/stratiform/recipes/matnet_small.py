@@ -203,6 +203,7 @@ VAE_MNIST_BINARY = Entry(
         name="vae-mnist-binary",
         model=VAE(latent=32, network=Network(width=32, hidden=512), likelihood=FROM_MEAN),
         data=DataConfig(source="mnist", binarise="dynamic"),
+        beta=WARMUP,  # without, on Omniglot the code ends empty
         **SMALL,
     ),
     about="one code of 32 units, dynamically binarised MNIST",

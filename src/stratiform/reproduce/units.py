@@ -1,9 +1,9 @@
 """How many levels and units a hierarchy uses, and what its bound is: LVAE Table 1 and Fig. 3, IWAE Table 1.
 
 Bound with the experiment's samples, KL and active units of each level (variance of the code over images above 0.01).
-The first recipe is the control: every other one is compared with it on the same images, draw by draw, at equal steps
-and at equal seconds of the processor. The one that takes more of them is trained anew with so many fewer steps, its
-schedule played to its end.
+The first recipe is the claim's own: it is compared with every other one on the same images, draw by draw, at equal
+steps and at equal seconds of the processor. The one that takes more of them is trained anew with so many fewer steps,
+its schedule played to its end.
 """
 
 from __future__ import annotations
@@ -76,20 +76,20 @@ class Member:
 
 @dataclass(frozen=True)
 class Pair:
-    """A model and the control, trained with equal effort."""
+    """The claim's own model and another, trained with equal effort."""
 
     equal: Effort
     own: Member
-    control: Member
+    other: Member
 
     def gains(self) -> dict[str, Margin]:
         """By how much the model is ahead, in nats or units."""
-        own, control = self.own.images, self.control.images
+        own, other = self.own.images, self.other.images
         return {
-            "levels in use": Margin(self.own.in_use - self.control.in_use),
-            "active units": Margin(self.own.active - self.control.active),
-            "ELBO": Margin.of(paired(own.elbo, control.elbo)),
-            "bound": Margin.of(paired(own.bound, control.bound)),
+            "levels in use": Margin(self.own.in_use - self.other.in_use),
+            "active units": Margin(self.own.active - self.other.active),
+            "ELBO": Margin.of(paired(own.elbo, other.elbo)),
+            "bound": Margin.of(paired(own.bound, other.bound)),
         }
 
 
@@ -97,7 +97,7 @@ def bounds(workshop: Workshop, experiment: Experiment) -> Findings:
     samples = experiment.samples
     members = [Member.of(workshop, samples, *run) for run in per_run(workshop, experiment.recipes)]
     pairs = [*_pairs(workshop, samples, members)]
-    shorter = [m for pair in pairs for m in (pair.own, pair.control) if m not in members]
+    shorter = [m for pair in pairs for m in (pair.own, pair.other) if m not in members]
     columns = ("recipe", "seed", "ELBO", f"bound, {samples} samples", "KL per level", "active units", "levels in use")
     title = f"{IMAGES} test images, nats per image, levels bottom to top"
     gained = ("recipe", "against", "seed", "at equal", "steps", "its steps", *(pairs[0].gains() if pairs else ()))
@@ -112,12 +112,12 @@ def bounds(workshop: Workshop, experiment: Experiment) -> Findings:
 
 
 def _pairs(workshop: Workshop, samples: int, members: Sequence[Member]) -> Iterator[Pair]:
-    """Every model but the control with the control of its seed, twice."""
-    controls = {m.seed: m for m in members if m.name == members[0].name}
-    for own in members:
-        control = controls[own.seed]
-        if own is not control:
-            both = own, control
+    """The model of the first recipe with every other one of its seed, twice."""
+    first = {m.seed: m for m in members if m.name == members[0].name}
+    for other in members:
+        own = first[other.seed]
+        if own is not other:
+            both = own, other
             for equal in get_args(Effort):
                 least = min(getattr(member, equal) for member in both)
                 yield Pair(equal, *(_within(workshop, samples, member, equal, least) for member in both))
@@ -149,8 +149,8 @@ def _row(m: Member) -> list[Any]:
 
 
 def _gained(pair: Pair) -> list[Any]:
-    own, control = pair.own, pair.control
-    return [own.name, control.name, own.seed, pair.equal, own.steps, control.steps, *map(str, pair.gains().values())]
+    own, other = pair.own, pair.other
+    return [own.name, other.name, own.seed, pair.equal, own.steps, other.steps, *map(str, pair.gains().values())]
 
 
 def _training(members: Sequence[Member]) -> Figure:
@@ -185,12 +185,12 @@ def _curves(workshop: Workshop, members: Sequence[Member]) -> dict[str, Figure]:
 
 
 def _said(pairs: Sequence[Pair]) -> Iterator[str]:
-    """What a model gains over the control, a number per seed."""
-    kinds = dict.fromkeys((pair.own.name, pair.control.name, pair.equal) for pair in pairs)
-    for own, control, equal in kinds:
-        gains = [p.gains() for p in pairs if (p.own.name, p.control.name, p.equal) == (own, control, equal)]
+    """What the first model gains over each other, a number per seed."""
+    kinds = dict.fromkeys((pair.own.name, pair.other.name, pair.equal) for pair in pairs)
+    for own, other, equal in kinds:
+        gains = [p.gains() for p in pairs if (p.own.name, p.other.name, p.equal) == (own, other, equal)]
         for what in gains[0]:
-            yield judged(f"{what}, {own} above {control} at equal {equal}", [found[what] for found in gains])
+            yield judged(f"{what}, {own} above {other} at equal {equal}", [found[what] for found in gains])
 
 
 def _reached(workshop: Workshop, experiment: Experiment, members: Sequence[Member]) -> Iterator[str]:
