@@ -215,9 +215,11 @@ def test_a_name_has_one_look_in_all_panels_and_one_place_in_the_legend():
     assert second.get_xscale() == "log"
 
 
+@pytest.mark.parametrize("of", ["", "-conv-mnist-small-regularised"])
 @pytest.mark.parametrize("count", [1, 2, 6])
-def test_panels_and_legend_lie_apart_within_the_figure(count):
-    figure = figures.lines([panel()] * count, title="t", caption="words " * 30)
+def test_panels_and_legend_lie_apart_within_the_figure(count, of):
+    named = panel(lines={f"{name}{of}": lines for name, lines in panel().lines.items()})
+    figure = figures.lines([named] * count, title="t", caption="words " * 30)
     figure.draw_without_rendering()
     boxes = [axes.get_tightbbox() for axes in figure.axes[1:]]
     boxes += [figure.axes[0].get_legend().get_window_extent(), *(text.get_window_extent() for text in figure.texts)]

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, HEIGHT, ACROSS, BETWEEN_ROWS = 220, 150, 62, 74  # pixels of a panel, and between panels
-LEGEND_ABOVE, LEGEND_ROW = 26, 20  # pixels: over the panels; of a row, two names to a panel
+LEGEND_ABOVE, LEGEND_ROW = 26, 20  # pixels: over the panels; of a row
+KEY, LETTER = 48, 7  # pixels of the legend: a name's line and what is around it; about a letter
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito (2008)
 MARKS, DASHES = ("o", "s", "^", "D", "v", "P"), ((0, (6, 2)), (0, (1, 1.5)))
 
@@ -48,7 +49,8 @@ def lines(panels: Sequence[Panel], *, title: str, caption: str = "", columns: in
     rows = -(-len(panels) // columns)
     wide, high = columns * (WIDTH + ACROSS) - ACROSS, rows * (HEIGHT + BETWEEN_ROWS) - BETWEEN_ROWS
     looks = _looks(panels, look)
-    top = LEGEND_ABOVE + LEGEND_ROW * -(-len(looks) // (2 * columns))
+    per_row = min(2 * columns, max(1, wide // (KEY + LETTER * max(map(len, looks)))))
+    top = LEGEND_ABOVE + LEGEND_ROW * -(-len(looks) // per_row)
     figure, area = laid_out(wide, high, title, caption, look, left=46, right=14, top=top, bottom=48)
     area.set_axis_off()
     for index, panel in enumerate(panels):
@@ -56,7 +58,7 @@ def lines(panels: Sequence[Panel], *, title: str, caption: str = "", columns: in
         above = -HEIGHT - row * (HEIGHT + BETWEEN_ROWS)
         axes = axes_above(figure, area, above, WIDTH, HEIGHT, left=column * (WIDTH + ACROSS))
         _draw(axes, panel, looks, look)
-    _legend(area, looks, 2 * columns, look)
+    _legend(area, looks, per_row, look)
     return figure
 
 

@@ -177,7 +177,7 @@ def _curves(workshop: Workshop, members: Sequence[Member]) -> dict[str, Figure]:
             *kl_over_training(m.loaded.run.log),
             m.loaded.model.hierarchy.shapes,
             title=f"KL of each level, {m.name}",
-            caption="Training batches; nats per image, levels stacked from the bottom.",
+            caption=f"Training batches of {m.loaded.recipe.data.source}; nats per image, stacked from the bottom.",
         )
         for m in members
         if m.seed == workshop.seeds[0]
