@@ -1,23 +1,20 @@
 // The panel of one level: what it knows, its pad or sliders or map, and what one can do with it.
 
-import { Later, post } from "./api.js";
+import { Alone } from "./alone.js";
 import { Brush } from "./brush.js";
 import { levelColour } from "./colours.js";
 import { button, el, group, range, say, tenths } from "./dom.js";
 import { Pad, REACH } from "./pad.js";
-import { thumbs } from "./picture.js";
-import { canonical } from "./store.js";
 
 const SLIDERS = 8; // most active units that get one
-const DRAWS = 8;
-const CELLS = 9; // pictures along each side of a pad
 
 const rounded = (value) => Math.round(value * 1000) / 1000;
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 
 export class Panel {
   constructor(page, index) {
-    Object.assign(this, { page, index, about: page.about.levels[index], held: null, early: [], codes: null, pictures: false });
+    Object.assign(this, { page, index, about: page.about.levels[index], held: null, early: [], codes: null });
+    this.alone = new Alone(this);
     const number = this.about.level;
     this.facts = el("p", { class: "facts" }, `${this.units()}`);
     const title = el("h3", {}, `Level ${number}`);
@@ -32,9 +29,7 @@ export class Panel {
       this.steer,
       this.controls(),
     );
-    this.alone = new Later((view, signal) => this.showDraws(view, signal), (error) => page.trouble(error), 220);
     this.section.addEventListener("keydown", (event) => this.key(event));
-    this.sweep = new Later((view, signal) => this.showPictures(view, signal), (error) => page.trouble(error), 120);
     this.build();
     this.visible = false; // pictures of panels out of sight are not asked for
     new IntersectionObserver(([entry]) => {
@@ -87,7 +82,6 @@ export class Panel {
       "aria-pressed": "false", title: "Behind the pad: the data's codes, or the pictures that lie there (p)",
     });
     this.show = show;
-    this.draws = el("div", { class: "strip eight", role: "group", "aria-label": `Level ${this.about.level} alone drawn anew` });
     return el(
       "div",
       { class: "controls" },
@@ -95,7 +89,7 @@ export class Panel {
       this.temperature,
       this.share,
       el("p", { class: "faint" }, "This level alone drawn anew:"),
-      this.draws,
+      this.alone.element,
     );
   }
 
@@ -265,39 +259,13 @@ export class Panel {
   }
 
   togglePictures() {
-    this.pictures = !this.pictures;
-    this.show.setAttribute("aria-pressed", String(this.pictures));
-    if (!this.pictures) this.pad.behind({ swept: null });
+    this.show.setAttribute("aria-pressed", String(this.alone.toggle()));
     this.follow();
-  }
-
-  async showPictures(view, signal) {
-    const body = { view, level: this.about.level, cells: CELLS, reach: (REACH * (CELLS - 1)) / CELLS };
-    const told = await (await post(`${this.page.path}/sweep`, body, signal)).json();
-    if (this.pictures) this.pad.behind({ swept: { told, columns: CELLS } });
   }
 
   // There is a pause: what takes longer.
   follow() {
-    if (!this.visible || this.page.lacksImage) return;
-    this.askDraws();
-    if (this.pictures) this.askPictures();
-  }
-
-  // What this level does: eight draws of it, the others as they are.
-  askDraws() {
-    const { view } = this.page.store;
-    const others = view.levels.map((each, i) => (i === this.index ? { temperature: each.temperature ?? 1 } : { ...each, lock: true }));
-    const asked = canonical({ ...view, levels: others });
-    if (JSON.stringify(asked) + this.page.about.version === this.drawsOf) return;
-    this.drawsOf = JSON.stringify(asked) + this.page.about.version;
-    this.alone.ask(asked);
-  }
-
-  async showDraws(view, signal) {
-    const told = await (await post(`${this.page.path}/neighbours`, { view, count: DRAWS, first: 1 }, signal)).json();
-    const take = (chosen) => !this.locked() && this.page.store.change(this.index, chosen.levels[this.index]);
-    this.draws.replaceChildren(...thumbs(told, (i) => `Take draw ${i + 1} of level ${this.about.level}`, take));
+    if (this.visible && !this.page.lacksImage) this.alone.follow();
   }
 
   undo() {
@@ -342,16 +310,6 @@ export class Panel {
       this.brush.locked = locked;
       this.brush.put(choice.brush ?? []);
     }
-  }
-
-  // What the other levels are decides the pictures behind; where on its own pad this one is, does not.
-  askPictures() {
-    const { view } = this.page.store;
-    const own = this.about.kind === "pad" ? { source: "zero" } : view.levels[this.index];
-    const asked = canonical({ ...view, levels: view.levels.map((each, i) => (i === this.index ? own : each)) });
-    if (JSON.stringify(asked) === this.asked && this.pad.swept) return;
-    this.asked = JSON.stringify(asked);
-    this.sweep.ask(asked);
   }
 
   key(event) {
