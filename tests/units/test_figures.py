@@ -226,3 +226,16 @@ def test_panels_and_legend_lie_apart_within_the_figure(count, of):
     for i, box in enumerate(boxes):
         assert box.x0 >= 0 and box.x1 <= figure.bbox.width and box.y0 >= 0 and box.y1 <= figure.bbox.height
         assert not any(box.overlaps(other) for other in boxes[:i])
+
+
+@pytest.mark.parametrize("spread", [0.003, 0.19, 0.5])
+def test_the_scale_of_spreads_lies_within_the_figure(spread):
+    from stratiform.evaluation.heldout import Hole, Shown
+
+    known = torch.ones(8, 8, dtype=torch.bool)
+    known[:4] = False
+    draws = torch.where(known, 0.5, 0.5 + spread * torch.tensor([-1.0, 1.0])[:, None, None, None])
+    figure = figures.imputed([Shown(Hole(torch.full((1, 1, 8, 8), 0.5), known, 0), draws)], title="t", caption="c")
+    figure.draw_without_rendering()
+    bar = figure.axes[-1].get_tightbbox()
+    assert bar.x1 <= figure.bbox.width and figure.axes[-1].get_ylabel() == "standard deviation"

@@ -56,7 +56,7 @@ def imputed(rows: Sequence[Shown], *, k: int = 5, title: str, caption: str = "",
         mean = torch.where(known, x, shown.draws.mean(0).to(x))
         panels += [_holed(x, known), *map(_rgb, few), _rgb(mean), _coloured(spread, scale), _rgb(x)]
     canvas = mosaic(torch.stack(panels), k + 4)
-    figure, axes = picture(canvas, title, caption, look, top=30, right=70)
+    figure, axes = picture(canvas, title, caption, look, top=30, right=82)
     width = (canvas.shape[1] + max(GAP, magnified(panels[0][None], k + 4, MOSAIC))) / (k + 4)
     labels = ["known", "completions", *[""] * (k - 1), "mean", "spread", "truth"]
     axes.set_xticks([width * i for i in range(k + 4)], labels, ha="left")
