@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -235,7 +236,13 @@ def test_the_scale_of_spreads_lies_within_the_figure(spread):
     known = torch.ones(8, 8, dtype=torch.bool)
     known[:4] = False
     draws = torch.where(known, 0.5, 0.5 + spread * torch.tensor([-1.0, 1.0])[:, None, None, None])
-    figure = figures.imputed([Shown(Hole(torch.full((1, 1, 8, 8), 0.5), known, 0), draws)], title="t", caption="c")
-    figure.draw_without_rendering()
-    bar = figure.axes[-1].get_tightbbox()
-    assert bar.x1 <= figure.bbox.width and figure.axes[-1].get_ylabel() == "standard deviation"
+    x = torch.full((1, 1, 8, 8), 0.5)
+    found = Completions(images=draws, known=known, exact=True, particles=2, effective=2.0, log_p=None)
+    for figure in (
+        figures.imputed([Shown(Hole(x, known, 0), draws)], title="t", caption="c"),
+        figures.completed(x, found, title="t", caption="c"),
+        figures.completed(x, replace(found, images=draws.repeat(15, 1, 1, 1)), title="t", caption="c"),
+    ):
+        figure.draw_without_rendering()
+        bar = figure.axes[-1].get_tightbbox()
+        assert bar.x1 <= figure.bbox.width and figure.axes[-1].get_ylabel() == "standard deviation"

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from stratiform.evaluation.heldout import Shown
 
 HIDDEN = "#e69f00"  # what covers hidden pixels: the orange of Okabe and Ito (2008)
+BAR_GAP, BAR_WIDTH, BAR = (
+    12,
+    10,
+    82,
+)  # pixels: from the pictures to the scale of spreads, of it; of all, with its words
 
 
 def completed(x: Tensor, found: Completions, *, title: str, caption: str = "", look: Look = LIGHT) -> Figure:
@@ -30,7 +35,9 @@ def completed(x: Tensor, found: Completions, *, title: str, caption: str = "", l
     panels = [x[0], _holed(x[0], found.known), found.mean, _coloured(found.spread, scale)]
     times, (height, width) = magnified(found.images, columns, MOSAIC), x.shape[2:]
     first = mosaic(torch.stack([_rgb(panel) for panel in panels]), 4, times * max(height, 4 * width))
-    figure, axes = picture(mosaic(found.images, columns), title, caption, look, top=first.shape[0] + 64)
+    canvas = mosaic(found.images, columns)
+    beside = max(0, first.shape[1] + BAR - canvas.shape[1])
+    figure, axes = picture(canvas, title, caption, look, top=first.shape[0] + 64, right=beside)
     axes.set_title("completions", loc="left", fontsize=9, color=look.faint)
     above = axes_above(figure, axes, 34, first.shape[1], first.shape[0])
     above.imshow(first, interpolation="nearest", aspect="auto")
@@ -39,7 +46,7 @@ def completed(x: Tensor, found: Completions, *, title: str, caption: str = "", l
     above.set_yticks([])
     above.xaxis.tick_top()
     above.tick_params(length=0, labelsize=9, colors=look.faint)
-    _bar(figure, axes_above(figure, axes, 34, 10, first.shape[0], left=first.shape[1] + 12), scale, look)
+    _bar(axes_above(figure, axes, 34, BAR_WIDTH, first.shape[0], left=first.shape[1] + BAR_GAP), scale, look)
     return figure
 
 
@@ -56,14 +63,14 @@ def imputed(rows: Sequence[Shown], *, k: int = 5, title: str, caption: str = "",
         mean = torch.where(known, x, shown.draws.mean(0).to(x))
         panels += [_holed(x, known), *map(_rgb, few), _rgb(mean), _coloured(spread, scale), _rgb(x)]
     canvas = mosaic(torch.stack(panels), k + 4)
-    figure, axes = picture(canvas, title, caption, look, top=30, right=82)
+    figure, axes = picture(canvas, title, caption, look, top=30, right=BAR)
     width = (canvas.shape[1] + max(GAP, magnified(panels[0][None], k + 4, MOSAIC))) / (k + 4)
     labels = ["known", "completions", *[""] * (k - 1), "mean", "spread", "truth"]
     axes.set_xticks([width * i for i in range(k + 4)], labels, ha="left")
     axes.xaxis.tick_top()
     axes.tick_params(length=0, labelsize=9, colors=look.faint)
-    beside = axes_above(figure, axes, -canvas.shape[0], 10, canvas.shape[0], left=canvas.shape[1] + 12)
-    _bar(figure, beside, scale, look)
+    height, left = canvas.shape[0], canvas.shape[1] + BAR_GAP
+    _bar(axes_above(figure, axes, -height, BAR_WIDTH, height, left=left), scale, look)
     return figure
 
 
@@ -94,9 +101,9 @@ def _coloured(spread: Tensor, scale: Any) -> Tensor:
     return torch.from_numpy(scale.to_rgba(spread.numpy())[..., :3]).permute(2, 0, 1).float()
 
 
-def _bar(figure: Figure, axes: Axes, scale: Any, look: Look) -> None:
+def _bar(axes: Axes, scale: Any, look: Look) -> None:
     """The scale of spreads."""
-    bar = figure.colorbar(scale, cax=axes)
+    bar = axes.figure.colorbar(scale, cax=axes)
     bar.set_label("standard deviation", color=look.faint, fontsize=9)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=9, colors=look.faint)
