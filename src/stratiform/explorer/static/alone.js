@@ -12,7 +12,7 @@ const CELLS = 9; // pictures along each side of a pad
 export class Alone {
   constructor(panel) {
     const { page, about } = panel;
-    const late = (show, wait) => new Later((view, signal) => show(view, signal), (error) => page.trouble(error), wait);
+    const late = (show, pause) => new Later(show, (error) => page.trouble(error), pause);
     Object.assign(this, { panel, page, level: about.level, pictures: false });
     this.element = el("div", { class: "strip eight", role: "group", "aria-label": `Level ${about.level} alone drawn anew` });
     this.draws = late((view, signal) => this.showDraws(view, signal), 220);
